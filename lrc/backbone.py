@@ -1,0 +1,99 @@
+"""The frozen backbone: the built-in one, a Hugging Face hub id, or a local folder."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer
+from torch import nn
+
+from .builtin import LICENCE, builtin_folder
+from .errors import UserError
+
+BUILTIN = "builtin"
+
+
+@dataclass
+class Backbone:
+    """A frozen encoder in eval mode.
+
+    Attributes:
+        name: What `--backbone` said.
+        encoder: Any encoder that `AutoModel` loads; `last_hidden_state` of shape (batch, length, width).
+        tokenizer: Its fast tokenizer.
+        licence: Licence of the weights, as far as it is known.
+        fingerprint: SHA-256 over the names and values of all weights.
+    """
+
+    name: str
+    encoder: nn.Module
+    tokenizer: Tokenizer
+    licence: str
+    fingerprint: str
+
+    @property
+    def config(self) -> Any:
+        """The encoder's transformers configuration."""
+        return self.encoder.config
+
+    @property
+    def width(self) -> int:
+        """Size of the hidden states."""
+        return int(self.config.hidden_size)
+
+
+def load_backbone(name: str) -> Backbone:
+    """Loads a backbone, freezes it and puts it in eval mode.
+
+    Args:
+        name: `builtin`, a hub id, or the path of a local folder with config, weights and tokenizer.
+
+    Returns:
+        The backbone, in float32 on the CPU.
+
+    Raises:
+        UserError: If it cannot be found or is not an encoder with a fast tokenizer.
+    """
+    import transformers
+
+    source = str(builtin_folder()) if name == BUILTIN else name
+    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
+    try:
+        encoder = transformers.AutoModel.from_pretrained(source, dtype=torch.float32, attn_implementation="sdpa")
+        if Path(source, "tokenizer.json").is_file():
+            tokenizer = Tokenizer.from_file(str(Path(source, "tokenizer.json")))
+        else:
+            tokenizer = transformers.AutoTokenizer.from_pretrained(source, use_fast=True).backend_tokenizer
+    except (OSError, ValueError, AttributeError, KeyError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"--backbone {name}: cannot load it ({reason}); give builtin, a hub id such as"
+            " intfloat/multilingual-e5-small, or a folder with config.json, model.safetensors and tokenizer.json"
+        ) from error
+    if encoder.config.is_encoder_decoder or getattr(encoder.config, "is_decoder", False):
+        raise UserError(f"--backbone {name}: {encoder.config.model_type} is not an encoder; lrc needs one")
+    if getattr(encoder, "pooler", None) is not None:
+        encoder.pooler = None  # neither task uses it, and many checkpoints leave it untrained
+    encoder.eval().requires_grad_(False)
+    licence = LICENCE if name == BUILTIN else f"see {name}"
+    return Backbone(name, encoder, tokenizer, licence, _fingerprint(encoder))
+
+
+def _fingerprint(module: nn.Module) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(module.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().contiguous().numpy())
+    return digest.hexdigest()
+
+
+def maximum_length(config: Any) -> int:
+    """Returns the longest input in tokens that the encoder's positions allow."""
+    positions = int(getattr(config, "max_position_embeddings", 512))
+    # RoBERTa-type encoders count positions from the padding index on.
+    if config.model_type in ("roberta", "xlm-roberta", "camembert", "xlm-roberta-xl"):
+        positions -= int(config.pad_token_id) + 1
+    return positions

@@ -1,0 +1,159 @@
+"""Labelled examples to training batches: features, and a schedule of batches that is a function of the seed."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from lrc_runtime.encoding import ModelInput, TextEncoder
+
+from .examples import Example, Pair, Question
+
+# Batches whose examples are sorted by length together: little padding, yet batches that vary.
+_POOL = 16
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One model input with its label.
+
+    Attributes:
+        id: Of the example.
+        lang: Of the example.
+        inputs: The model input.
+        target: For a question the tokens (start, end) of the answer in the input, (0, 0) where this window
+            does not hold it; for a pair (label, 0).
+        is_pair: Whether the example is a pair of sentences.
+    """
+
+    id: str
+    lang: str
+    inputs: ModelInput
+    target: tuple[int, int]
+    is_pair: bool
+
+
+def build_features(examples: Sequence[Example], encoder: TextEncoder) -> list[Feature]:
+    """Encodes examples; a question gives one feature for each window of its context."""
+    pairs = [example for example in examples if isinstance(example, Pair)]
+    questions = [example for example in examples if isinstance(example, Question)]
+    features = []
+    first, second = encoder.tokenize([p.first for p in pairs]), encoder.tokenize([p.second for p in pairs])
+    for pair, a, b in zip(pairs, first, second, strict=True):
+        features.append(Feature(pair.id, pair.lang, encoder.pair(a, b), (pair.label, 0), True))
+    asked = encoder.tokenize([question.question for question in questions])
+    contexts = encoder.tokenize([question.context for question in questions])
+    for question, tokens, context in zip(questions, asked, contexts, strict=True):
+        text, start = question.answers[0]
+        for window in encoder.windows(tokens, context):
+            target = locate(window, start, start + len(text))
+            features.append(Feature(question.id, question.lang, window, target, False))
+    return features
+
+
+def locate(window: ModelInput, start: int, end: int) -> tuple[int, int]:
+    """Finds the tokens that cover a span of the context.
+
+    Args:
+        window: A window of the context.
+        start: First code point of the span.
+        end: Code point after its last.
+
+    Returns:
+        First and last token as indices into the input, or (0, 0) where the window does not hold all of it.
+    """
+    covering = np.flatnonzero((window.offsets[:, 1] > start) & (window.offsets[:, 0] < end))
+    if not len(covering) or window.offsets[covering[0], 0] > start or window.offsets[covering[-1], 1] < end:
+        return 0, 0
+    return window.context_start + int(covering[0]), window.context_start + int(covering[-1])
+
+
+def collate(features: Sequence[Feature], encoder: TextEncoder) -> dict[str, torch.Tensor]:
+    """Makes a batch of tensors.
+
+    Returns:
+        `input_ids`, `attention_mask`, `token_type_ids` (batch, length); for questions `start_positions`,
+        `end_positions` (batch,) and `span_mask` (batch, length); for pairs `labels` (batch,); and
+        `group` (batch,), equal where rows are the same example in several languages.
+    """
+    batch = {
+        name: torch.from_numpy(array) for name, array in encoder.collate([f.inputs for f in features]).items()
+    }
+    targets = torch.tensor([feature.target for feature in features])
+    if features[0].is_pair:
+        batch["labels"] = targets[:, 0]
+    else:
+        batch["start_positions"], batch["end_positions"] = targets[:, 0], targets[:, 1]
+        mask = torch.zeros(batch["input_ids"].shape, dtype=torch.bool)
+        mask[:, 0] = True
+        for row, feature in enumerate(features):
+            begin = feature.inputs.context_start
+            mask[row, begin : begin + len(feature.inputs.offsets)] = True
+        batch["span_mask"] = mask
+    names = {identity: number for number, identity in enumerate(dict.fromkeys(f.id for f in features))}
+    batch["group"] = torch.tensor([names[feature.id] for feature in features])
+    return batch
+
+
+def schedule(
+    target: Sequence[Feature], source: Sequence[Feature], target_share: float, batch_size: int, steps: int, seed: int
+) -> Iterator[list[Feature]]:
+    """Yields the batches of a whole run, the same for the same arguments.
+
+    The same example in two languages goes into the same batch, which is what the alignment term needs.
+    Where there is a source, target features are repeated until they make up their share.
+
+    Args:
+        target: Features of the target's labels.
+        source: Features of the source's labels; may be empty.
+        target_share: Share of target features where there is a source.
+        batch_size: Features a batch.
+        steps: Number of batches.
+        seed: Of the order.
+    """
+    rng = np.random.default_rng(seed)
+    made = 0
+    while made < steps:
+        units = [[feature] for feature in source]
+        repeats = 1
+        if source and target:
+            repeats = max(1, round(len(source) * target_share / (1 - target_share) / len(target)))
+        for _ in range(repeats):
+            units += _translations(target, rng)
+        rng.shuffle(units)  # type: ignore[arg-type]
+        for pool in _pools(units, _POOL * batch_size):
+            batches = list(_fill(sorted(pool, key=lambda unit: max(f.inputs.length for f in unit)), batch_size))
+            for index in rng.permutation(len(batches)):
+                yield batches[index]
+                made += 1
+                if made == steps:
+                    return
+
+
+def _translations(features: Sequence[Feature], rng: np.random.Generator) -> list[list[Feature]]:
+    """Pairs features of the same example in two languages at random; what is left over stays single."""
+    by_id: dict[str, list[Feature]] = defaultdict(list)
+    for feature in features:
+        by_id[feature.id].append(feature)
+    units = []
+    for group in by_id.values():
+        order = [group[index] for index in rng.permutation(len(group))]
+        units += [order[index : index + 2] for index in range(0, len(order), 2)]
+    return units
+
+
+def _pools(units: list[list[Feature]], size: int) -> Iterator[list[list[Feature]]]:
+    for start in range(0, len(units), size):
+        yield units[start : start + size]
+
+
+def _fill(units: Sequence[list[Feature]], batch_size: int) -> Iterator[list[Feature]]:
+    batch: list[Feature] = []
+    for unit in units:
+        if batch and len(batch) + len(unit) > batch_size:
+            yield batch
+            batch = []
+        batch += unit
+    if batch:
+        yield batch

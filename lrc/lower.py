@@ -1,0 +1,34 @@
+"""Lowering: everything learned is folded into one plain torch module."""
+
+import copy
+
+import torch
+from peft.tuners.lora import Linear as LoraLinear
+from torch import nn
+
+from .model import TaskModel
+
+
+def lower(model: TaskModel) -> TaskModel:
+    """Folds LoRA into the weights and turns prefixes and everything else into constants.
+
+    Args:
+        model: A trained model on the CPU; it stays as it is.
+
+    Returns:
+        A plain module on the CPU in float32 and eval mode without PEFT layers or trainable parameters, from
+        (input_ids, attention_mask[, token_type_ids]) to the same named logits.
+    """
+    plain = copy.deepcopy(model).float().eval()
+    for name, module in list(plain.named_modules()):
+        if isinstance(module, LoraLinear):
+            module.merge(safe_merge=True)
+            _replace(plain, name, module.get_base_layer())
+    with torch.no_grad():
+        plain.requires_grad_(False)
+    return plain
+
+
+def _replace(root: nn.Module, name: str, module: nn.Module) -> None:
+    parent, _, leaf = name.rpartition(".")
+    setattr(root.get_submodule(parent), leaf, module)

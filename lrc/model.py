@@ -1,0 +1,170 @@
+"""What is trained: prefixes and LoRA in a frozen backbone, and a task head on top."""
+
+from typing import Any
+
+import torch
+from peft import LoraConfig, inject_adapter_in_model
+from torch import nn
+
+from .backbone import Backbone
+from .prefix import add_prefixes, empty_prefixes, enable
+from .settings import TrainSettings
+from .tasks import QA
+
+HIDDEN = "hidden"
+
+
+class SpanHead(nn.Module):
+    """Start and end logits of each token.
+
+    Args:
+        width: Size of the hidden states.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.dense = nn.Linear(width, 2)
+
+    def forward(self, hidden: torch.Tensor, attention_mask: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Maps (batch, length, width) to `start_logits` and `end_logits`, each (batch, length)."""
+        logits = self.dense(hidden)
+        return {"start_logits": logits[..., 0], "end_logits": logits[..., 1]}
+
+
+class PairHead(nn.Module):
+    """Two logits from the mean and the first hidden state of a pair.
+
+    Args:
+        width: Size of the hidden states.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.dense = nn.Linear(2 * width, width)
+        self.out = nn.Linear(width, 2)
+
+    def forward(self, hidden: torch.Tensor, attention_mask: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Maps (batch, length, width) to `logits`, (batch, 2)."""
+        pooled = torch.cat([hidden[:, 0], mean_pool(hidden, attention_mask)], dim=-1)
+        return {"logits": self.out(torch.tanh(self.dense(pooled)))}
+
+
+def mean_pool(hidden: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+    """Averages the hidden states of real tokens: (batch, length, width) to (batch, width)."""
+    weights = attention_mask.unsqueeze(-1).to(hidden.dtype)
+    return (hidden * weights).sum(1) / weights.sum(1).clamp(min=1)
+
+
+class TaskModel(nn.Module):
+    """Encoder and head: a plain module from token ids to named logits.
+
+    Args:
+        encoder: The frozen encoder, with or without prefixes and adapters.
+        head: `SpanHead` or `PairHead`.
+    """
+
+    def __init__(self, encoder: nn.Module, head: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.head = head
+
+    @property
+    def takes_token_types(self) -> bool:
+        """Whether the encoder distinguishes the two texts of a pair by `token_type_ids`."""
+        return takes_token_types(self.encoder)
+
+    def encode(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Returns the last hidden states, (batch, length, width)."""
+        inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
+        if token_type_ids is not None and self.takes_token_types:
+            inputs["token_type_ids"] = token_type_ids
+        hidden: torch.Tensor = self.encoder(**inputs).last_hidden_state
+        return hidden
+
+    def forward(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor | None = None
+    ) -> dict[str, torch.Tensor]:
+        """Maps token ids, mask and segments, each (batch, length), to the head's named logits."""
+        outputs: dict[str, torch.Tensor] = self.head(
+            self.encode(input_ids, attention_mask, token_type_ids), attention_mask
+        )
+        return outputs
+
+    def trained_state(self) -> dict[str, torch.Tensor]:
+        """Returns the trained tensors by name: prefixes, LoRA factors, head."""
+        return {name: value for name, value in self.named_parameters() if value.requires_grad}
+
+
+def takes_token_types(encoder: Any) -> bool:
+    """Whether an encoder distinguishes the two texts of a pair by `token_type_ids`."""
+    return int(getattr(encoder.config, "type_vocab_size", 0) or 0) > 1
+
+
+def build_model(
+    backbone: Backbone,
+    settings: TrainSettings,
+    batch: dict[str, torch.Tensor] | None = None,
+    state: dict[str, torch.Tensor] | None = None,
+) -> TaskModel:
+    """Adds prefixes, LoRA and a head to a frozen backbone.
+
+    Args:
+        backbone: The backbone; its encoder is changed in place.
+        settings: Prompt length, LoRA rank, kind of task, seed.
+        batch: Training text from which prefixes are initialised, for a new run.
+        state: Trained tensors of a saved run, loaded strictly, for an old one.
+
+    Returns:
+        The model, in eval mode; only what lrc added requires gradients.
+    """
+    torch.manual_seed(settings.seed)
+    encoder = backbone.encoder
+    enable(encoder)
+    if settings.prompt_length and batch is not None:
+        inputs = {name: value for name, value in batch.items() if name in ("input_ids", "attention_mask")}
+        add_prefixes(encoder, inputs, settings.prompt_length, settings.seed)
+    elif state is not None:
+        empty_prefixes(encoder, {name.removeprefix("encoder."): value for name, value in state.items()})
+    if settings.lora_rank:
+        inject_adapter_in_model(
+            LoraConfig(
+                r=settings.lora_rank,
+                lora_alpha=2 * settings.lora_rank,
+                lora_dropout=0.0,
+                target_modules=[name for name, module in encoder.named_modules() if isinstance(module, nn.Linear)],
+            ),
+            encoder,
+        )
+    model = TaskModel(encoder, SpanHead(backbone.width) if settings.kind == QA else PairHead(backbone.width))
+    if state is not None:
+        expected = model.trained_state()
+        if expected.keys() != state.keys():
+            raise ValueError(f"trained tensors differ: {sorted(expected.keys() ^ state.keys())[:4]}")
+        model.load_state_dict(state, strict=False)
+    return model.eval()
+
+
+def task_loss(outputs: dict[str, torch.Tensor], batch: dict[str, torch.Tensor], smoothing: float) -> torch.Tensor:
+    """Cross-entropy of the labels.
+
+    Args:
+        outputs: The head's logits.
+        batch: For spans `start_positions` and `end_positions` (batch,) and `span_mask` (batch, length), true
+            where a span may begin or end and at the first token, which means "no answer here"; for pairs
+            `labels` (batch,).
+        smoothing: Label smoothing of pairs.
+
+    Returns:
+        The mean over the batch; for spans of start and end together.
+    """
+    if "labels" in batch:
+        return nn.functional.cross_entropy(outputs["logits"].float(), batch["labels"], label_smoothing=smoothing)
+    losses = [
+        nn.functional.cross_entropy(
+            outputs[f"{side}_logits"].float().masked_fill(~batch["span_mask"], -1e9), batch[f"{side}_positions"]
+        )
+        for side in ("start", "end")
+    ]
+    return (losses[0] + losses[1]) / 2

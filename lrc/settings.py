@@ -1,0 +1,103 @@
+"""The resolved settings of a training run, as the run folder keeps them."""
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from .errors import UserError
+
+FORMAT_VERSION = 1
+
+
+@dataclass
+class TrainSettings:
+    """Everything that a training run depends on besides its data's content.
+
+    Attributes:
+        task: Name of the task.
+        kind: `qa` or `paraphrase`.
+        langs: Languages of the labels.
+        shots: Labels a language.
+        seed: Of the draw, the initial weights and the order of the batches.
+        backbone: As `--backbone` gave it.
+        fingerprint: SHA-256 of the backbone's weights.
+        data_dir: Folder of the official layouts, where one was used.
+        train: Pattern of the user's own training files.
+        dev: Pattern of the user's own dev files.
+        source: File of labels in a high-resource language.
+        source_lang: Its language.
+        source_limit: Labels taken from it.
+        target_share: Share of target labels in each pass where there is a source.
+        parallel: Two line-aligned files whose lines are aligned.
+        steps: Optimiser steps.
+        batch_size: Examples a step.
+        lr: Peak learning rate.
+        weight_decay: Of AdamW.
+        warmup: Share of the steps over which the learning rate rises.
+        prompt_length: Keys and values a layer; 0 for none.
+        lora_rank: Rank of LoRA in every linear layer; 0 for none.
+        align_weight: Weight of the alignment term.
+        max_length: Longest model input in tokens.
+        stride: Context tokens that neighbouring windows share.
+        max_question_length: Question tokens kept.
+        max_answer_length: Longest answer in tokens.
+        device: The device that the run took.
+        precision: `fp32` or `bf16`.
+        dev_limit: Dev examples a language behind the run's own metrics.
+        skip_bad: Whether bad examples were dropped.
+        versions: Versions of the libraries.
+    """
+
+    task: str
+    kind: str
+    langs: list[str]
+    shots: int
+    seed: int = 0
+    backbone: str = "builtin"
+    fingerprint: str = ""
+    data_dir: str | None = None
+    train: str | None = None
+    dev: str | None = None
+    source: str | None = None
+    source_lang: str = "en"
+    source_limit: int | None = None
+    target_share: float = 0.2
+    parallel: list[str] | None = None
+    steps: int = 0
+    batch_size: int = 16
+    lr: float = 1e-3
+    weight_decay: float = 0.01
+    warmup: float = 0.1
+    prompt_length: int = 8
+    lora_rank: int = 16
+    align_weight: float = 0.1
+    max_length: int = 384
+    stride: int = 128
+    max_question_length: int = 64
+    max_answer_length: int = 30
+    device: str = "cpu"
+    precision: str = "fp32"
+    dev_limit: int = 64
+    skip_bad: bool = False
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the settings as they are saved."""
+        return {"format": "lrc-run", "format_version": FORMAT_VERSION, **asdict(self)}
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any], where: str) -> "TrainSettings":
+        """Reads saved settings.
+
+        Raises:
+            UserError: If they are not those of a run this version can read.
+        """
+        if document.get("format") != "lrc-run" or document.get("format_version") != FORMAT_VERSION:
+            raise UserError(f"{where}: not the settings of a run that this version of lrc reads; train it again")
+        known = {item.name for item in fields(cls)}
+        values = {name: value for name, value in document.items() if name not in ("format", "format_version")}
+        if not set(values) <= known:
+            raise UserError(f"{where}: unknown settings {sorted(set(values) - known)}; train the run again")
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise UserError(f"{where}: {error}; train the run again") from error

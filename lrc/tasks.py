@@ -1,0 +1,171 @@
+"""The tasks: where their data lies in the official layouts, and which part is for what.
+
+Shots and dev examples come from a task's dev part (or train, where there is one); figures from its test part.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import UserError
+from .examples import BadExamples, Example, Question, read_pairs, read_questions
+
+QA = "qa"
+PARAPHRASE = "paraphrase"
+LABELS = ["different", "paraphrase"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task.
+
+    Attributes:
+        name: As `--task` gives it.
+        kind: `qa` or `paraphrase`.
+        langs: Its languages; empty for a user's own data.
+        metric: Name of the normalisation in `lrc.metrics`.
+        labelled: File of shots and dev examples, by data folder and language; None for a user's own data.
+        test: File of test examples, likewise.
+        test_share: The part of the test file that is for testing, where both parts share one file.
+    """
+
+    name: str
+    kind: str
+    langs: tuple[str, ...] = ()
+    metric: str = "squad"
+    labelled: Callable[[Path, str], Path] | None = None
+    test: Callable[[Path, str], Path] | None = None
+    shared_file: bool = False
+
+
+def _mlqa(split: str) -> Callable[[Path, str], Path]:
+    return lambda root, lang: root / f"mlqa/MLQA_V1/{split}/{split}-context-{lang}-question-{lang}.json"
+
+
+def _pawsx(split: str) -> Callable[[Path, str], Path]:
+    return lambda root, lang: root / f"pawsx/x-final/{lang}/{split}_2k.tsv"
+
+
+def _tydiqa(split: str) -> Callable[[Path, str], Path]:
+    return lambda root, lang: root / f"tydiqa/tydiqa-goldp.{lang}.{split}.json"
+
+
+def _xquad(root: Path, lang: str) -> Path:
+    return root / f"xquad/xquad.{lang}.json"
+
+
+TASKS = {
+    task.name: task
+    for task in (
+        Task("mlqa", QA, ("ar", "de", "en", "es", "hi", "vi", "zh"), "mlqa", _mlqa("dev"), _mlqa("test")),
+        Task(
+            "xquad",
+            QA,
+            ("ar", "de", "el", "en", "es", "hi", "ro", "ru", "th", "tr", "vi", "zh"),
+            labelled=_xquad,
+            test=_xquad,
+            shared_file=True,
+        ),
+        Task(
+            "pawsx",
+            PARAPHRASE,
+            ("de", "en", "es", "fr", "ja", "ko", "zh"),
+            "accuracy",
+            _pawsx("dev"),
+            _pawsx("test"),
+        ),
+        Task(
+            "tydiqa",
+            QA,
+            ("ar", "bn", "en", "fi", "id", "ko", "ru", "sw", "te"),
+            labelled=_tydiqa("train"),
+            test=_tydiqa("dev"),
+        ),
+        Task("qa", QA),
+        Task("paraphrase", PARAPHRASE, metric="accuracy"),
+    )
+}
+
+
+def find_task(name: str) -> Task:
+    """Returns a task by name.
+
+    Raises:
+        UserError: If there is none of this name.
+    """
+    if name not in TASKS:
+        raise UserError(f"--task {name}: unknown task; choose one of {', '.join(TASKS)}")
+    return TASKS[name]
+
+
+def reader(task: Task) -> Callable[[Path, str, BadExamples], list[Example]]:
+    """Returns the reader of a task's file format."""
+    return read_questions if task.kind == QA else read_pairs  # type: ignore[return-value]
+
+
+def data_root(data_dir: str | None) -> Path:
+    """Returns the data folder of `--data-dir`, or of the environment variable `LRC_DATA_DIR`.
+
+    Raises:
+        UserError: If neither is given or the folder does not exist.
+    """
+    name = data_dir or os.environ.get("LRC_DATA_DIR")
+    if not name:
+        raise UserError("no data folder: give --data-dir or set LRC_DATA_DIR to the folder of the official data sets")
+    root = Path(name)
+    if not root.is_dir():
+        raise UserError(f"--data-dir {name}: no such folder")
+    return root
+
+
+def read_labelled(task: Task, root: Path, lang: str, bad: BadExamples) -> list[Example]:
+    """Reads the examples of one language that shots and dev examples are drawn from."""
+    examples = _read(task, task.labelled, root, lang, bad)
+    return [example for example in examples if not _is_test(example)] if task.shared_file else examples
+
+
+def read_test(task: Task, root: Path, lang: str, bad: BadExamples) -> list[Example]:
+    """Reads the test examples of one language."""
+    examples = _read(task, task.test, root, lang, bad)
+    return [example for example in examples if _is_test(example)] if task.shared_file else examples
+
+
+def check_langs(task: Task, langs: Sequence[str]) -> None:
+    """Refuses languages that a task does not have.
+
+    Raises:
+        UserError: If there is one, or none at all.
+    """
+    if not langs:
+        raise UserError("--langs: name at least one language, such as --langs de,hi")
+    unknown = [lang for lang in langs if task.langs and lang not in task.langs]
+    if unknown:
+        raise UserError(f"--langs {','.join(unknown)}: {task.name} has {', '.join(task.langs)}")
+
+
+def present_langs(task: Task, root: Path) -> list[str]:
+    """Returns the languages of a task for which the data folder has labels."""
+    assert task.labelled is not None
+    return [lang for lang in task.langs if task.labelled(root, lang).is_file()]
+
+
+def _read(
+    task: Task, locate: Callable[[Path, str], Path] | None, root: Path, lang: str, bad: BadExamples
+) -> list[Example]:
+    assert locate is not None
+    path = locate(root, lang)
+    if not path.is_file():
+        raise UserError(
+            f"--data-dir {root}: has no {path.relative_to(root)}; put the official {task.name} files there,"
+            " or leave this language out of --langs"
+        )
+    return reader(task)(path, lang, bad)
+
+
+# XQuAD has one file a language. Its 48 articles carry the same titles in the same order in each, so a quarter of
+# them by title serves for shots and the rest for testing, with no paragraph on both sides.
+def _is_test(example: Example) -> bool:
+    from .shots import rank
+
+    return not isinstance(example, Question) or int(rank(0, example.title)[:8], 16) % 4 != 0

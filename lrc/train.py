@@ -1,0 +1,208 @@
+"""The training loop: few labels in, a run folder out."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from lrc_runtime.encoding import TextEncoder
+
+from . import run as run_folder
+from .align import alignment_loss
+from .backbone import Backbone, maximum_length
+from .batches import Feature, build_features, collate, schedule
+from .errors import UserError
+from .evaluate import score_examples, summarise, torch_answerer
+from .examples import Example
+from .files import write_json
+from .model import TaskModel, build_model, mean_pool, task_loss
+from .prepare import TrainingData
+from .settings import TrainSettings
+from .tasks import find_task
+
+# Seconds of work that an interruption without warning can cost.
+_CHECKPOINT_SECONDS = 120
+_PARALLEL_BATCH = 16
+_LABEL_SMOOTHING = 0.0
+
+Report = Callable[[int, dict[str, float]], None]
+
+
+class Trainer:
+    """Trains one run; every step is a function of the settings, so that a resumed run ends where it would have.
+
+    Args:
+        backbone: The frozen backbone.
+        data: The labels.
+        settings: Resolved settings.
+        folder: The run folder, which holds the settings and the shots already.
+    """
+
+    def __init__(self, backbone: Backbone, data: TrainingData, settings: TrainSettings, folder: Path) -> None:
+        limit = maximum_length(backbone.config)
+        if settings.max_length > limit:
+            raise UserError(f"--max-length {settings.max_length}: {settings.backbone} reads at most {limit} tokens")
+        self._settings = settings
+        self._folder = folder
+        self._data = data
+        self._device = torch.device(settings.device)
+        self._encoder = run_folder.text_encoder(backbone, settings)
+        self._target = build_features(data.target, self._encoder)
+        self._source = build_features(data.source, self._encoder)
+        first = collate((self._target or self._source)[: settings.batch_size], self._encoder)
+        self.model = build_model(backbone, settings, batch=first).to(self._device)
+        trained = self.model.trained_state()
+        self._optimizer = torch.optim.AdamW(
+            trained.values(), lr=settings.lr, weight_decay=settings.weight_decay, fused=True
+        )
+        self._scheduler = torch.optim.lr_scheduler.LambdaLR(self._optimizer, self._rate)
+        self.step = 0
+        self.losses: list[dict[str, float]] = []
+        self.seconds = 0.0
+
+    @property
+    def trained_share(self) -> float:
+        """Trained parameters as a share of all."""
+        trained = sum(value.numel() for value in self.model.trained_state().values())
+        return trained / sum(value.numel() for value in self.model.parameters())
+
+    def _rate(self, step: int) -> float:
+        """Linear warm-up, then linear decay to zero."""
+        warm = max(1, round(self._settings.steps * self._settings.warmup))
+        return min((step + 1) / warm, max(0.0, (self._settings.steps - step) / max(1, self._settings.steps - warm)))
+
+    def train(self, report: Report) -> None:
+        """Trains to the last step, leaving a checkpoint now and then and when interrupted.
+
+        Args:
+            report: Called after each step with its number and the terms of the loss.
+        """
+        settings = self._settings
+        batches = schedule(
+            self._target, self._source, settings.target_share, settings.batch_size, settings.steps, settings.seed
+        )
+        began = saved = time.monotonic()
+        before = self.seconds
+        try:
+            for number, batch in enumerate(batches):
+                if number < self.step:
+                    continue
+                terms = self._step(batch)
+                self.step += 1
+                self.seconds = before + time.monotonic() - began
+                self.losses.append(terms)
+                report(self.step, terms)
+                if time.monotonic() - saved > _CHECKPOINT_SECONDS:
+                    self._save_checkpoint()
+                    saved = time.monotonic()
+        except KeyboardInterrupt:
+            self._save_checkpoint()
+            raise
+
+    def _step(self, features: list[Feature]) -> dict[str, float]:
+        settings = self._settings
+        batch = {name: value.to(self._device) for name, value in collate(features, self._encoder).items()}
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
+            hidden = self.model.encode(batch["input_ids"], batch["attention_mask"], batch["token_type_ids"])
+            loss = task_loss(self.model.head(hidden, batch["attention_mask"]), batch, _LABEL_SMOOTHING)
+            terms = {"task": float(loss.detach())}
+            align = self._alignment(hidden, batch)
+        if align is not None:
+            terms["align"] = float(align.detach())
+            loss = loss + settings.align_weight * align
+        if not torch.isfinite(loss):
+            raise UserError(f"{self._folder}: the loss is not finite at step {self.step + 1}; lower --lr ({settings.lr})")
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.trained_state().values(), 1.0)
+        self._optimizer.step()
+        self._scheduler.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        return terms
+
+    def _alignment(self, hidden: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor | None:
+        """The term over translations in the batch, or over lines of the parallel files where they were given."""
+        if not self._settings.align_weight:
+            return None
+        if not self._data.parallel:
+            return alignment_loss(mean_pool(hidden, batch["attention_mask"]).float(), batch["group"])
+        lines = self._data.parallel
+        generator = torch.Generator().manual_seed(self._settings.seed * 1_000_003 + self.step)
+        picked = torch.randint(len(lines), (_PARALLEL_BATCH,), generator=generator).tolist()
+        texts = [lines[index][side] for side in (0, 1) for index in picked]
+        rows = [self._encoder.single(tokens) for tokens in self._encoder.tokenize(texts)]
+        tensors = {name: torch.from_numpy(array).to(self._device) for name, array in self._encoder.collate(rows).items()}
+        encoded = self.model.encode(tensors["input_ids"], tensors["attention_mask"], tensors["token_type_ids"])
+        group = torch.arange(_PARALLEL_BATCH, device=self._device).repeat(2)
+        return alignment_loss(mean_pool(encoded, tensors["attention_mask"]).float(), group)
+
+    def _save_checkpoint(self) -> None:
+        tensors: dict[str, torch.Tensor] = {}
+        for name, value in self.model.trained_state().items():
+            tensors[f"model.{name}"] = value
+            for key, state in self._optimizer.state[value].items():
+                tensors[f"optimizer.{key}.{name}"] = state
+        progress = {"step": self.step, "seconds": self.seconds, "losses": self.losses}
+        run_folder.save_tensors(self._folder / run_folder.CHECKPOINT, tensors, progress)
+
+    def resume(self) -> None:
+        """Takes up the run folder's checkpoint, if there is one."""
+        path = self._folder / run_folder.CHECKPOINT
+        if not path.is_file():
+            return
+        tensors = run_folder.load_tensors(path)
+        progress = run_folder.load_metadata(path)
+        trained = self.model.trained_state()
+        try:
+            with torch.no_grad():
+                for name, value in trained.items():
+                    value.copy_(tensors[f"model.{name}"])
+                    self._optimizer.state[value] = {
+                        key: tensors[f"optimizer.{key}.{name}"].to("cpu" if key == "step" else self._device)
+                        for key in ("step", "exp_avg", "exp_avg_sq")
+                    }
+            self.step, self.seconds, self.losses = progress["step"], progress["seconds"], progress["losses"]
+        except (KeyError, RuntimeError) as error:
+            raise UserError(f"{path}: does not fit the run ({error}); delete it to start over") from error
+        for _ in range(self.step):
+            self._scheduler.step()
+
+    def finish(self, progress: Callable[[int], None]) -> dict[str, Any]:
+        """Scores the run on its dev examples and writes what a finished run folder holds.
+
+        Args:
+            progress: Called with the number of dev examples finished since the last call.
+
+        Returns:
+            The metrics.
+        """
+        settings = self._settings
+        self.model.eval()
+        metrics: dict[str, Any] = {
+            "steps": self.step,
+            "seconds": round(self.seconds, 1),
+            "trained_share": self.trained_share,
+            "loss": self.losses,
+            "dev": evaluate_dev(self.model, self._encoder, settings, self._data.dev, self._device, progress),
+        }
+        write_json(self._folder / run_folder.METRICS, metrics)
+        run_folder.save_tensors(self._folder / run_folder.ADAPTER, self.model.trained_state())
+        (self._folder / run_folder.CHECKPOINT).unlink(missing_ok=True)
+        return metrics
+
+
+def evaluate_dev(
+    model: TaskModel,
+    encoder: TextEncoder,
+    settings: TrainSettings,
+    dev: dict[str, list[Example]],
+    device: torch.device,
+    progress: Callable[[int], None],
+) -> dict[str, Any] | None:
+    """Scores a torch model on dev examples; None where there are none."""
+    answerer = torch_answerer(model, encoder, run_folder.decoding(settings), run_folder.is_qa(settings), device)
+    metric = find_task(settings.task).metric
+    scores = {
+        lang: score_examples(answerer, examples, metric, progress) for lang, examples in dev.items() if examples
+    }
+    return summarise(scores) if scores else None

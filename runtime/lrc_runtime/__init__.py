@@ -1,0 +1,25 @@
+"""Torch-free runtime for lrc bundles.
+
+`load(path)` opens a bundle folder and returns a `QuestionAnswerer` or a `ParaphraseDetector`.
+"""
+
+from .bundle import load, load_paraphrase_detector, load_question_answerer
+from .decoding import Answer
+from .errors import BundleError, InputError, LrcError
+from .pairs import Comparison, ParaphraseDetector
+from .qa import QuestionAnswerer
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Answer",
+    "BundleError",
+    "Comparison",
+    "InputError",
+    "LrcError",
+    "ParaphraseDetector",
+    "QuestionAnswerer",
+    "load",
+    "load_paraphrase_detector",
+    "load_question_answerer",
+]

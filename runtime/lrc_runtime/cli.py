@@ -1,0 +1,87 @@
+"""The runtime's own small command, for devices without lrc."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from .bundle import load_paraphrase_detector, load_question_answerer
+from .errors import InputError, LrcError
+
+
+def read_context(name: str) -> str:
+    """Reads a UTF-8 text file, or standard input for `-`.
+
+    Raises:
+        InputError: If it cannot be read or is not UTF-8.
+    """
+    try:
+        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        return data.decode("utf-8-sig")
+    except OSError as error:
+        raise InputError(f"--context {name}: {error.strerror}; give a text file, or - for standard input") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"--context {name}: byte {error.start} is not UTF-8; convert the file to UTF-8") from error
+
+
+def ask(bundle: str, question: str, context: str, top_k: int = 1, as_json: bool = False) -> str:
+    """Answers one question from a file and returns what to print.
+
+    Args:
+        bundle: Bundle folder.
+        question: The question.
+        context: Path of a UTF-8 text file, or `-`.
+        top_k: Number of answers.
+        as_json: One JSON object a line instead of a table.
+    """
+    text = read_context(context)
+    answers = load_question_answerer(bundle).answer(question, text, top_k)
+    if as_json:
+        return "\n".join(json.dumps(asdict(answer), ensure_ascii=False) for answer in answers)
+    if not answers:
+        return "no answer: the context holds no text"
+    return "\n".join(f"{answer.text}  (score {answer.score:.3f}, {answer.start}:{answer.end})" for answer in answers)
+
+
+def compare(bundle: str, first: str, second: str, as_json: bool = False) -> str:
+    """Compares two sentences and returns what to print."""
+    verdict = load_paraphrase_detector(bundle).compare(first, second)
+    if as_json:
+        return json.dumps(asdict(verdict), ensure_ascii=False)
+    return f"{verdict.label}  (score {verdict.score:.3f})"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command.
+
+    Returns:
+        The exit code: 0, or 2 for a user's error.
+    """
+    parser = argparse.ArgumentParser(prog="lrc-runtime", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    ask_parser = commands.add_parser("ask", help="answer a question from a text file")
+    ask_parser.add_argument("bundle")
+    ask_parser.add_argument("-q", "--question", required=True)
+    ask_parser.add_argument("-c", "--context", required=True, help="UTF-8 text file, or - for standard input")
+    ask_parser.add_argument("-k", "--top-k", type=int, default=1)
+    compare_parser = commands.add_parser("compare", help="compare two sentences")
+    compare_parser.add_argument("bundle")
+    compare_parser.add_argument("first")
+    compare_parser.add_argument("second")
+    for each in (ask_parser, compare_parser):
+        each.add_argument("--json", action="store_true", help="print JSON")
+    options = parser.parse_args(argv)
+    try:
+        if options.command == "ask":
+            text = ask(options.bundle, options.question, options.context, options.top_k, options.json)
+        else:
+            text = compare(options.bundle, options.first, options.second, options.json)
+    except LrcError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    sys.stdout.write(text + "\n")
+    return 0
+
+

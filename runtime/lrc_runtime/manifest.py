@@ -1,0 +1,214 @@
+"""The bundle folder: its manifest `lrc.json`, read and verified before anything else is opened."""
+
+import hashlib
+import json
+import os
+import re
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .errors import BundleError
+
+FORMAT = "lrc-bundle"
+FORMAT_VERSION = 1
+MANIFEST = "lrc.json"
+MODEL = "model.onnx"
+TOKENIZER = "tokenizer.json"
+CONFIG = "config.json"
+FILES = (MODEL, TOKENIZER, CONFIG)
+
+QUESTION_ANSWERING = "question-answering"
+PARAPHRASE = "paraphrase"
+TASKS = (QUESTION_ANSWERING, PARAPHRASE)
+
+# A manifest is a few kilobytes; anything near this size is not one.
+_MAX_MANIFEST_BYTES = 16 * 1024 * 1024
+_UNSIGNED = b"0" * 64
+
+
+@dataclass(frozen=True)
+class Windowing:
+    """How text becomes model input. All lengths count tokens.
+
+    Attributes:
+        max_length: Longest model input, special tokens included.
+        stride: Context tokens that two neighbouring windows share.
+        max_question_length: Question tokens kept; the rest of an over-long question is cut off.
+    """
+
+    max_length: int = 384
+    stride: int = 128
+    max_question_length: int = 64
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How logits become answers.
+
+    Attributes:
+        max_answer_length: Longest answer, in tokens.
+    """
+
+    max_answer_length: int = 30
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What `lrc.json` says of a bundle.
+
+    Attributes:
+        task: `question-answering` or `paraphrase`.
+        languages: Codes of the languages that the bundle was trained on.
+        precision: `fp32` or `int8`.
+        labels: Names of the classes in the order of the logits; empty for question answering.
+        windowing: How text becomes model input.
+        decoding: How logits become answers.
+        training: Resolved settings of the training run.
+        metrics: Scores before and after quantisation, and the differences that the proof measured.
+        licences: Licence of the backbone and of everything else inside.
+        files: For every other file of the bundle its SHA-256 and its size in bytes.
+    """
+
+    task: str
+    languages: list[str]
+    precision: str
+    labels: list[str] = field(default_factory=list)
+    windowing: Windowing = field(default_factory=Windowing)
+    decoding: Decoding = field(default_factory=Decoding)
+    training: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    licences: dict[str, str] = field(default_factory=dict)
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def sha256_file(path: str | os.PathLike[str]) -> str:
+    """Returns the SHA-256 of a file as 64 hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def describe_files(folder: Path) -> dict[str, dict[str, Any]]:
+    """Returns size and SHA-256 of the bundle's files, as `Manifest.files` holds them."""
+    return {
+        name: {"sha256": sha256_file(folder / name), "bytes": (folder / name).stat().st_size}
+        for name in FILES
+    }
+
+
+def write_manifest(manifest: Manifest, folder: Path) -> None:
+    """Writes `lrc.json`, which carries a digest of its own bytes.
+
+    The digest is the SHA-256 of the file with the digest's own 64 digits replaced by zeros, so a
+    changed byte anywhere in the file shows.
+    """
+    document = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "sha256": _UNSIGNED.decode(),
+        **asdict(manifest),
+    }
+    text = json.dumps(document, ensure_ascii=False, indent=2).encode() + b"\n"
+    digest = hashlib.sha256(text).hexdigest().encode()
+    (folder / MANIFEST).write_bytes(text.replace(_UNSIGNED, digest, 1))
+
+
+def read_manifest(folder: str | os.PathLike[str]) -> Manifest:
+    """Reads and verifies a bundle's manifest and the digests of all its files.
+
+    Args:
+        folder: The bundle.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        BundleError: If a file is missing or changed, or the format is not one this runtime reads.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise BundleError(f"{root}: no such bundle folder; give the folder that `lrc export --out` wrote")
+    manifest = _parse(root)
+    if sorted(manifest.files) != sorted(FILES):
+        raise BundleError(
+            f"{root / MANIFEST}: lists the files {sorted(manifest.files)}, expected {sorted(FILES)};"
+            " export the bundle again"
+        )
+    for name, expected in manifest.files.items():
+        path = root / name
+        if not path.is_file():
+            raise BundleError(f"{path}: missing; copy the whole bundle folder again")
+        if path.stat().st_size != expected.get("bytes") or sha256_file(path) != expected.get("sha256"):
+            raise BundleError(
+                f"{path}: does not match its SHA-256 in {MANIFEST}; copy the bundle again from where it was exported"
+            )
+    return manifest
+
+
+def _parse(root: Path) -> Manifest:
+    path = root / MANIFEST
+    if not path.is_file():
+        raise BundleError(f"{path}: missing; {root} is not a bundle that `lrc export` wrote")
+    if path.stat().st_size > _MAX_MANIFEST_BYTES:
+        raise BundleError(f"{path}: larger than any manifest; copy the bundle again")
+    raw = path.read_bytes()
+    try:
+        document = json.loads(raw.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"{path}: not valid JSON; copy the bundle again") from error
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise BundleError(f"{path}: not the manifest of an lrc bundle")
+    version = document.get("format_version")
+    # The version is looked at before the digest: a newer format may sign itself in another way.
+    if isinstance(version, int) and not isinstance(version, bool) and version > FORMAT_VERSION:
+        raise BundleError(
+            f"{path}: format version {version} is newer than {FORMAT_VERSION}, the newest that this lrc-runtime reads;"
+            " upgrade lrc-runtime"
+        )
+    if version != FORMAT_VERSION or isinstance(version, bool):
+        raise BundleError(f"{path}: unknown format version {version!r}; export the bundle again")
+    digest = document.get("sha256")
+    if not isinstance(digest, str) or not re.fullmatch("[0-9a-f]{64}", digest):
+        raise BundleError(f"{path}: its own SHA-256 is missing; copy the bundle again")
+    if hashlib.sha256(raw.replace(digest.encode(), _UNSIGNED, 1)).hexdigest() != digest:
+        raise BundleError(f"{path}: does not match its own SHA-256; copy the bundle again from where it was exported")
+    try:
+        return _build(document)
+    except (KeyError, TypeError, ValueError) as error:
+        raise BundleError(f"{path}: {error}; export the bundle again") from error
+
+
+def _build(document: dict[str, Any]) -> Manifest:
+    windowing = Windowing(**{key: _positive(value, key) for key, value in document["windowing"].items()})
+    decoding = Decoding(**{key: _positive(value, key) for key, value in document["decoding"].items()})
+    if windowing.max_length > 1 << 20:
+        raise ValueError(f"max_length of {windowing.max_length} tokens is not plausible")
+    task = document["task"]
+    if task not in TASKS:
+        raise ValueError(f"unknown task {task!r}, expected one of {', '.join(TASKS)}")
+    labels = document["labels"]
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise ValueError("labels must be a list of strings")
+    if task == PARAPHRASE and len(labels) != 2:
+        raise ValueError("a paraphrase bundle needs exactly two labels")
+    files = document["files"]
+    if not isinstance(files, dict) or not all(isinstance(entry, dict) for entry in files.values()):
+        raise ValueError("files must map names to digests")
+    return Manifest(
+        task=task,
+        languages=list(document["languages"]),
+        precision=str(document["precision"]),
+        labels=labels,
+        windowing=windowing,
+        decoding=decoding,
+        training=dict(document["training"]),
+        metrics=dict(document["metrics"]),
+        licences=dict(document["licences"]),
+        files=files,
+    )
+
+
+def _positive(value: object, name: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name} must be a positive whole number, found {value!r}")
+    return value

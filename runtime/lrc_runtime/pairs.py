@@ -1,0 +1,74 @@
+"""Paraphrase detection: do two sentences mean the same?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .batching import Run, run_sorted
+from .decoding import log_softmax
+from .encoding import TextEncoder
+from .errors import InputError
+from .manifest import Manifest
+
+# Pairs whose inputs are held in memory at once.
+_PAIRS_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The verdict on two sentences.
+
+    Attributes:
+        label: Name of the class.
+        score: Probability that the model gives to this label, between 0 and 1, not calibrated.
+    """
+
+    label: str
+    score: float
+
+
+class ParaphraseDetector:
+    """Tells whether two sentences mean the same.
+
+    `lrc_runtime.load` makes one from a bundle. Any number of threads may share it.
+
+    Args:
+        encoder: Turns text into model input.
+        run: The model: a padded batch in, `logits` of shape (batch, labels) out.
+        labels: Names of the classes in the order of the logits.
+        manifest: What the bundle says of itself, where there is a bundle.
+    """
+
+    def __init__(
+        self, encoder: TextEncoder, run: Run, labels: Sequence[str], manifest: Manifest | None = None
+    ) -> None:
+        self._encoder = encoder
+        self._run = run
+        self.labels = tuple(labels)
+        self.manifest = manifest
+
+    def compare(self, first: str, second: str) -> Comparison:
+        """Compares two sentences.
+
+        Raises:
+            InputError: If a text is not a string or holds a lone surrogate.
+        """
+        return self.compare_batch([(first, second)])[0]
+
+    def compare_batch(self, pairs: Sequence[tuple[str, str]]) -> list[Comparison]:
+        """Compares many pairs of sentences; otherwise as `compare`."""
+        for pair in pairs:
+            if isinstance(pair, str) or len(pair) != 2:
+                raise InputError(f"compare_batch takes pairs of two texts, found {pair!r}")
+        verdicts: list[Comparison] = []
+        for start in range(0, len(pairs), _PAIRS_AT_ONCE):
+            part = pairs[start : start + _PAIRS_AT_ONCE]
+            firsts = self._encoder.tokenize([first for first, _ in part])
+            seconds = self._encoder.tokenize([second for _, second in part])
+            inputs = [self._encoder.pair(a, b) for a, b in zip(firsts, seconds, strict=True)]
+            for row in run_sorted(self._run, self._encoder, inputs):
+                probabilities = np.exp(log_softmax(row["logits"]))
+                best = int(probabilities.argmax())
+                verdicts.append(Comparison(self.labels[best], float(probabilities[best])))
+        return verdicts
