@@ -4,23 +4,22 @@ import torch
 from torch.nn import functional
 
 
-def alignment_loss(pooled: torch.Tensor, group: torch.Tensor) -> torch.Tensor | None:
+def alignment_loss(pooled: torch.Tensor, translations: torch.Tensor) -> torch.Tensor | None:
     """Mean cosine distance of each row from the mean of its translations.
 
-    For rows h_i of a group G with at least two rows, the term is 1 - cos(h_i, mean of h_j over j in G, j != i),
+    For a row h_i with translations T(i) in the batch the term is 1 - cos(h_i, mean of h_j over j in T(i)),
     the pooled-level alignment of arXiv 2507.00601.
 
     Args:
         pooled: Pooled representations, shape (batch, width).
-        group: Equal numbers mark the same content, shape (batch,).
+        translations: True where two rows are the same content in two languages, shape (batch, batch).
 
     Returns:
         A scalar, or None where no row has a translation.
     """
-    same = (group[:, None] == group[None, :]).to(pooled.dtype)
-    same.fill_diagonal_(0)
-    translated = same.sum(1) > 0
-    if not bool(translated.any()):
+    counts = translations.sum(1)
+    rows = counts > 0
+    if not bool(rows.any()):
         return None
-    others = (same @ pooled)[translated] / same.sum(1)[translated, None]
-    return (1 - functional.cosine_similarity(pooled[translated], others, dim=-1)).mean()
+    others = (translations.to(pooled.dtype) @ pooled)[rows] / counts[rows, None]
+    return (1 - functional.cosine_similarity(pooled[rows], others, dim=-1)).mean()

@@ -59,8 +59,8 @@ def load_backbone(name: str) -> Backbone:
     import transformers
 
     source = str(builtin_folder()) if name == BUILTIN else name
-    transformers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
         encoder = transformers.AutoModel.from_pretrained(source, dtype=torch.float32, attn_implementation="sdpa")
         if Path(source, "tokenizer.json").is_file():

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+
 from lrc_runtime.encoding import ModelInput, TextEncoder
 
 from .examples import Example, Pair, Question
@@ -75,11 +76,9 @@ def collate(features: Sequence[Feature], encoder: TextEncoder) -> dict[str, torc
     Returns:
         `input_ids`, `attention_mask`, `token_type_ids` (batch, length); for questions `start_positions`,
         `end_positions` (batch,) and `span_mask` (batch, length); for pairs `labels` (batch,); and
-        `group` (batch,), equal where rows are the same example in several languages.
+        `translations` (batch, batch), true where two rows are the same example in two languages.
     """
-    batch = {
-        name: torch.from_numpy(array) for name, array in encoder.collate([f.inputs for f in features]).items()
-    }
+    batch = {name: torch.from_numpy(array) for name, array in encoder.collate([f.inputs for f in features]).items()}
     targets = torch.tensor([feature.target for feature in features])
     if features[0].is_pair:
         batch["labels"] = targets[:, 0]
@@ -91,8 +90,9 @@ def collate(features: Sequence[Feature], encoder: TextEncoder) -> dict[str, torc
             begin = feature.inputs.context_start
             mask[row, begin : begin + len(feature.inputs.offsets)] = True
         batch["span_mask"] = mask
-    names = {identity: number for number, identity in enumerate(dict.fromkeys(f.id for f in features))}
-    batch["group"] = torch.tensor([names[feature.id] for feature in features])
+    batch["translations"] = torch.tensor(
+        [[a.id == b.id and a.lang != b.lang for b in features] for a in features], dtype=torch.bool
+    )
     return batch
 
 
@@ -121,7 +121,7 @@ def schedule(
             repeats = max(1, round(len(source) * target_share / (1 - target_share) / len(target)))
         for _ in range(repeats):
             units += _translations(target, rng)
-        rng.shuffle(units)  # type: ignore[arg-type]
+        rng.shuffle(units)
         for pool in _pools(units, _POOL * batch_size):
             batches = list(_fill(sorted(pool, key=lambda unit: max(f.inputs.length for f in unit)), batch_size))
             for index in rng.permutation(len(batches)):

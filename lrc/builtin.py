@@ -181,9 +181,7 @@ def read_tokenizer(reader: _Reader) -> Tokenizer:
     offsets = reader.array("<u4", pieces + 1)
     scores = reader.array("<f4", pieces).astype(float)
     blob = reader.raw(blob_length)
-    vocabulary = [
-        (blob[offsets[index] : offsets[index + 1]].decode(), float(scores[index])) for index in range(pieces)
-    ]
+    vocabulary = [(blob[offsets[index] : offsets[index + 1]].decode(), float(scores[index])) for index in range(pieces)]
     entries, size = reader.take("iI")
     end = reader.position + size
     mapping = {}

@@ -1,102 +1,141 @@
-"""Scores a run or a bundle: both through the runtime's own windowing and decoding."""
+"""`lrc eval`: scores a run (torch) or a bundle (runtime) on test examples, through the same decoding code."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from lrc_runtime import ParaphraseDetector, QuestionAnswerer
-from lrc_runtime.encoding import TextEncoder
-from lrc_runtime.manifest import Decoding
 
-from .examples import Example, Pair, Question
-from .metrics import span_scores
-from .model import TaskModel
-from .tasks import LABELS
+import lrc_runtime
+from lrc_runtime.manifest import MANIFEST
 
-Answerer = QuestionAnswerer | ParaphraseDetector
-Progress = Callable[[int], None]
-
-# Examples between two steps of the progress bar.
-_CHUNK = 64
+from . import run as run_folder
+from .console import note, progress, score_table
+from .errors import UserError
+from .examples import BadExamples, Example, per_language
+from .launch import pick_device
+from .run import load_run
+from .scoring import Answerer, score_examples, summarise, torch_answerer
+from .settings import TrainSettings
+from .tasks import Task, check_langs, data_root, find_task, read_test, reader
 
 
 @dataclass(frozen=True)
-class Score:
-    """Scores of one language, in percent, over `count` examples.
+class Subject:
+    """What is evaluated: a run or a bundle.
 
     Attributes:
-        main: F1 for questions, accuracy for pairs.
-        exact: Exact match for questions; None for pairs.
-        count: Number of examples.
+        answerer: Answers questions or compares sentences.
+        settings: Settings of the run, or of the run behind the bundle.
+        shots: For each language the ids that it was trained on.
+        what: Names it in tables.
     """
 
-    main: float
-    exact: float | None
-    count: int
+    answerer: Answerer
+    settings: TrainSettings
+    shots: dict[str, list[str]]
+    what: str
 
 
-def torch_answerer(
-    model: TaskModel, encoder: TextEncoder, decoding: Decoding, is_qa: bool, device: torch.device
-) -> Answerer:
-    """Wraps a torch model as the runtime wraps a bundle: only the forward pass differs."""
-    model.to(device)
-
-    @torch.inference_mode()
-    def run(batch: dict[str, Any]) -> dict[str, Any]:
-        tensors = {name: torch.from_numpy(array).to(device) for name, array in batch.items()}
-        outputs = model(tensors["input_ids"], tensors["attention_mask"], tensors["token_type_ids"])
-        return {name: value.float().cpu().numpy() for name, value in outputs.items()}
-
-    return QuestionAnswerer(encoder, run, decoding) if is_qa else ParaphraseDetector(encoder, run, LABELS)
-
-
-def score_examples(
-    answerer: Answerer, examples: Sequence[Example], metric: str, progress: Progress = lambda _: None
-) -> Score:
-    """Scores the examples of one language.
+def evaluate_path(
+    path: Path,
+    langs: list[str],
+    task_name: str | None,
+    data_dir: str | None,
+    test: str | None,
+    limit: int | None,
+    device: str,
+    skip_bad: bool,
+    as_json: bool,
+) -> None:
+    """Scores a run or a bundle and prints the result.
 
     Args:
-        answerer: A run or a bundle.
-        examples: Questions for a `QuestionAnswerer`, pairs for a `ParaphraseDetector`; at least one.
-        metric: `squad`, `mlqa` or `accuracy`.
-        progress: Called with the number of examples finished since the last call.
+        path: A run folder or a bundle.
+        langs: Languages; those that it was trained on when empty.
+        task_name: Task to test on; the one it was trained on when None.
+        data_dir: Folder of the official layouts.
+        test: Pattern of the user's own test files.
+        limit: Examples a language.
+        device: Device of a run; a bundle runs on the CPU.
+        skip_bad: Whether to drop bad examples.
+        as_json: Whether to print JSON instead of a table.
+
+    Raises:
+        UserError: If the folder is neither, or the test examples cannot be read or are of another kind.
     """
-    f1: list[float] = []
-    exact: list[float] = []
-    for start in range(0, len(examples), _CHUNK):
-        chunk = examples[start : start + _CHUNK]
-        if isinstance(answerer, QuestionAnswerer):
-            questions = [example for example in chunk if isinstance(example, Question)]
-            answers = answerer.answer_batch([q.question for q in questions], [q.context for q in questions])
-            for question, answer in zip(questions, answers, strict=True):
-                scores = span_scores(answer.text, [text for text, _ in question.answers], question.lang, metric)
-                f1.append(scores[0])
-                exact.append(scores[1])
-        else:
-            pairs = [example for example in chunk if isinstance(example, Pair)]
-            verdicts = answerer.compare_batch([(pair.first, pair.second) for pair in pairs])
-            f1 += [
-                float(verdict.label == answerer.labels[pair.label])
-                for pair, verdict in zip(pairs, verdicts, strict=True)
-            ]
-        progress(len(chunk))
-    is_qa = isinstance(answerer, QuestionAnswerer)
-    return Score(100 * float(np.mean(f1)), 100 * float(np.mean(exact)) if is_qa else None, len(f1))
+    subject = open_subject(path, device)
+    task = find_task(task_name or subject.settings.task)
+    if task.kind != subject.settings.kind:
+        raise UserError(f"--task {task.name}: {path} was trained for {subject.settings.kind}, not {task.kind}")
+    langs = langs or subject.settings.langs
+    check_langs(task, langs)
+    bad = BadExamples(skip_bad)
+    groups = read_examples(task, langs, data_dir or subject.settings.data_dir, test, bad)
+    groups = {lang: _unseen(examples, subject, lang)[:limit] for lang, examples in groups.items()}
+    for lang, examples in groups.items():
+        if not examples:
+            raise UserError(f"{task.name} in {lang}: has no test example that {path} was not trained on")
+    if bad.count:
+        note(f"dropped {bad.count} bad examples")
+    with progress("evaluate", sum(map(len, groups.values()))) as advance:
+        scores = {
+            lang: score_examples(subject.answerer, examples, task.metric, advance) for lang, examples in groups.items()
+        }
+    summary: dict[str, Any] = {"task": task.name, "subject": str(path), "kind": subject.what, **summarise(scores)}
+    if as_json:
+        print_json(summary)
+    else:
+        score_table(f"{task.name}: test examples, {subject.what}", summary)
 
 
-def summarise(scores: dict[str, Score]) -> dict[str, Any]:
-    """Returns scores by language and their unweighted average, as saved in JSON: `f1` and `exact_match`, or
-    `accuracy`."""
-    languages = {lang: _named(score) for lang, score in scores.items()}
-    names = [name for name in next(iter(languages.values())) if name != "count"]
-    average = {name: float(np.mean([entry[name] for entry in languages.values()])) for name in names}
-    return {"languages": languages, "average": average}
+def open_subject(path: Path, device: str) -> Subject:
+    """Opens a run folder or a bundle.
+
+    Raises:
+        UserError: If it is neither.
+        BundleError: If it is a damaged bundle.
+    """
+    if not path.is_dir():
+        raise UserError(f"{path}: no such folder; give a run or a bundle")
+    if (path / MANIFEST).is_file():
+        answerer = lrc_runtime.load(path)
+        assert answerer.manifest is not None
+        training = dict(answerer.manifest.training)
+        shots = training.pop("shot_ids", {})
+        training.pop("trained_share", None)
+        settings = TrainSettings.from_json(training, str(path / MANIFEST))
+        return Subject(answerer, settings, shots, f"{answerer.manifest.precision} bundle")
+    run = load_run(path)
+    torch_device = torch.device(pick_device(device))
+    encoder = run_folder.text_encoder(run.backbone, run.settings)
+    is_qa = run_folder.is_qa(run.settings)
+    answerer = torch_answerer(run.model, encoder, run_folder.decoding(run.settings), is_qa, torch_device)
+    return Subject(answerer, run.settings, run.shots, f"run on {torch_device.type}")
 
 
-def _named(score: Score) -> dict[str, Any]:
-    values = asdict(score)
-    if score.exact is None:
-        return {"accuracy": values["main"], "count": score.count}
-    return {"f1": values["main"], "exact_match": values["exact"], "count": score.count}
+def read_examples(
+    task: Task, langs: list[str], data_dir: str | None, test: str | None, bad: BadExamples
+) -> dict[str, list[Example]]:
+    """Reads the test examples of each language, from the user's own files or the official ones."""
+    if test is not None:
+        read: Callable[[Path, str, BadExamples], list[Example]] = reader(task)
+        return per_language(test, langs, "--test", read, bad)
+    if task.test is None:
+        raise UserError(f"--task {task.name}: give your own test examples with --test FILE")
+    root = data_root(data_dir)
+    return {lang: read_test(task, root, lang, bad) for lang in langs}
+
+
+def _unseen(examples: list[Example], subject: Subject, lang: str) -> list[Example]:
+    seen = set(subject.shots.get(lang, []))
+    return [example for example in examples if example.id not in seen]
+
+
+def print_json(value: Any) -> None:
+    """Prints JSON on standard output."""
+    import typer
+
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))

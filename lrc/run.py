@@ -1,10 +1,10 @@
 """The run folder: the contract between training, evaluation and export.
 
-    settings.json          resolved settings, seed and versions
-    shots.json             for each language the ids of the drawn shots
-    adapter.safetensors    prefixes, LoRA factors and head
-    metrics.json           scores on dev examples, loss over the steps, time
-    checkpoint.safetensors while the run is unfinished: the trained tensors and the optimiser's state
+settings.json          resolved settings, seed and versions
+shots.json             for each language the ids of the drawn shots
+adapter.safetensors    prefixes, LoRA factors and head
+metrics.json           scores on dev examples, loss over the steps, time
+checkpoint.safetensors while the run is unfinished: the trained tensors and the optimiser's state
 """
 
 import json
@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lrc_runtime.encoding import TextEncoder
-from lrc_runtime.manifest import Decoding, Windowing
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
+
+from lrc_runtime.encoding import TextEncoder
+from lrc_runtime.manifest import Decoding, Windowing
 
 from .backbone import Backbone, load_backbone
 from .errors import UserError

@@ -101,3 +101,8 @@ class TrainSettings:
             return cls(**values)
         except TypeError as error:
             raise UserError(f"{where}: {error}; train the run again") from error
+
+
+def split_langs(text: str | None) -> list[str]:
+    """Splits `--langs`; an empty list stands for the default."""
+    return list(dict.fromkeys(lang.strip() for lang in (text or "").split(",") if lang.strip()))

@@ -48,11 +48,8 @@ def draw(examples: Sequence[Example], shots: int, seed: int, what: str) -> list[
 
 
 def remainder(examples: Sequence[Example], drawn: Sequence[Example]) -> list[Example]:
-    """Returns what a draw left, without the contexts that it has shown."""
+    """Returns what a draw left, without the contexts that it has shown unless it has shown them all."""
     ids = {example.id for example in drawn}
     seen = {example.context for example in drawn if isinstance(example, Question)}
-    return [
-        example
-        for example in examples
-        if example.id not in ids and not (isinstance(example, Question) and example.context in seen)
-    ]
+    left = [example for example in examples if example.id not in ids]
+    return [example for example in left if not (isinstance(example, Question) and example.context in seen)] or left

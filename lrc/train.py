@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
 from lrc_runtime.encoding import TextEncoder
 
 from . import run as run_folder
@@ -13,11 +14,11 @@ from .align import alignment_loss
 from .backbone import Backbone, maximum_length
 from .batches import Feature, build_features, collate, schedule
 from .errors import UserError
-from .evaluate import score_examples, summarise, torch_answerer
 from .examples import Example
 from .files import write_json
 from .model import TaskModel, build_model, mean_pool, task_loss
 from .prepare import TrainingData
+from .scoring import score_examples, summarise, torch_answerer
 from .settings import TrainSettings
 from .tasks import find_task
 
@@ -112,8 +113,10 @@ class Trainer:
             terms["align"] = float(align.detach())
             loss = loss + settings.align_weight * align
         if not torch.isfinite(loss):
-            raise UserError(f"{self._folder}: the loss is not finite at step {self.step + 1}; lower --lr ({settings.lr})")
-        loss.backward()
+            raise UserError(
+                f"{self._folder}: the loss is not finite at step {self.step + 1}; lower --lr ({settings.lr})"
+            )
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.trained_state().values(), 1.0)
         self._optimizer.step()
         self._scheduler.step()
@@ -125,16 +128,19 @@ class Trainer:
         if not self._settings.align_weight:
             return None
         if not self._data.parallel:
-            return alignment_loss(mean_pool(hidden, batch["attention_mask"]).float(), batch["group"])
+            return alignment_loss(mean_pool(hidden, batch["attention_mask"]).float(), batch["translations"])
         lines = self._data.parallel
         generator = torch.Generator().manual_seed(self._settings.seed * 1_000_003 + self.step)
         picked = torch.randint(len(lines), (_PARALLEL_BATCH,), generator=generator).tolist()
         texts = [lines[index][side] for side in (0, 1) for index in picked]
         rows = [self._encoder.single(tokens) for tokens in self._encoder.tokenize(texts)]
-        tensors = {name: torch.from_numpy(array).to(self._device) for name, array in self._encoder.collate(rows).items()}
+        tensors = {
+            name: torch.from_numpy(array).to(self._device) for name, array in self._encoder.collate(rows).items()
+        }
         encoded = self.model.encode(tensors["input_ids"], tensors["attention_mask"], tensors["token_type_ids"])
-        group = torch.arange(_PARALLEL_BATCH, device=self._device).repeat(2)
-        return alignment_loss(mean_pool(encoded, tensors["attention_mask"]).float(), group)
+        translations = torch.eye(_PARALLEL_BATCH, dtype=torch.bool, device=self._device).repeat(2, 2)
+        translations.fill_diagonal_(False)
+        return alignment_loss(mean_pool(encoded, tensors["attention_mask"]).float(), translations)
 
     def _save_checkpoint(self) -> None:
         tensors: dict[str, torch.Tensor] = {}
@@ -202,7 +208,5 @@ def evaluate_dev(
     """Scores a torch model on dev examples; None where there are none."""
     answerer = torch_answerer(model, encoder, run_folder.decoding(settings), run_folder.is_qa(settings), device)
     metric = find_task(settings.task).metric
-    scores = {
-        lang: score_examples(answerer, examples, metric, progress) for lang, examples in dev.items() if examples
-    }
+    scores = {lang: score_examples(answerer, examples, metric, progress) for lang, examples in dev.items() if examples}
     return summarise(scores) if scores else None

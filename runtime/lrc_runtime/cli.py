@@ -83,5 +83,3 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     sys.stdout.write(text + "\n")
     return 0
-
-

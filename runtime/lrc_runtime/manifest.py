@@ -90,10 +90,7 @@ def sha256_file(path: str | os.PathLike[str]) -> str:
 
 def describe_files(folder: Path) -> dict[str, dict[str, Any]]:
     """Returns size and SHA-256 of the bundle's files, as `Manifest.files` holds them."""
-    return {
-        name: {"sha256": sha256_file(folder / name), "bytes": (folder / name).stat().st_size}
-        for name in FILES
-    }
+    return {name: {"sha256": sha256_file(folder / name), "bytes": (folder / name).stat().st_size} for name in FILES}
 
 
 def write_manifest(manifest: Manifest, folder: Path) -> None:

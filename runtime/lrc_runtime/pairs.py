@@ -40,9 +40,7 @@ class ParaphraseDetector:
         manifest: What the bundle says of itself, where there is a bundle.
     """
 
-    def __init__(
-        self, encoder: TextEncoder, run: Run, labels: Sequence[str], manifest: Manifest | None = None
-    ) -> None:
+    def __init__(self, encoder: TextEncoder, run: Run, labels: Sequence[str], manifest: Manifest | None = None) -> None:
         self._encoder = encoder
         self._run = run
         self.labels = tuple(labels)

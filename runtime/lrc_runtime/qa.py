@@ -25,9 +25,7 @@ class QuestionAnswerer:
         manifest: What the bundle says of itself, where there is a bundle.
     """
 
-    def __init__(
-        self, encoder: TextEncoder, run: Run, decoding: Decoding, manifest: Manifest | None = None
-    ) -> None:
+    def __init__(self, encoder: TextEncoder, run: Run, decoding: Decoding, manifest: Manifest | None = None) -> None:
         self._encoder = encoder
         self._run = run
         self._decoding = decoding
@@ -59,14 +57,10 @@ class QuestionAnswerer:
         return self.answer_batch([question], [context], top_k)[0]
 
     @overload
-    def answer_batch(
-        self, questions: Sequence[str], contexts: Sequence[str], top_k: None = None
-    ) -> list[Answer]: ...
+    def answer_batch(self, questions: Sequence[str], contexts: Sequence[str], top_k: None = None) -> list[Answer]: ...
 
     @overload
-    def answer_batch(
-        self, questions: Sequence[str], contexts: Sequence[str], top_k: int
-    ) -> list[list[Answer]]: ...
+    def answer_batch(self, questions: Sequence[str], contexts: Sequence[str], top_k: int) -> list[list[Answer]]: ...
 
     def answer_batch(
         self, questions: Sequence[str], contexts: Sequence[str], top_k: int | None = None

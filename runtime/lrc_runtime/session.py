@@ -24,7 +24,7 @@ class Session:
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
         options = ort.SessionOptions()
-        options.intra_op_num_threads = threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
+        options.intra_op_num_threads = threads or _usable_cpus()
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         try:
@@ -45,3 +45,10 @@ class Session:
         """
         feeds: dict[str, Any] = {name: array for name, array in batch.items() if name in self._inputs}
         return dict(zip(self.outputs, self._session.run(self.outputs, feeds), strict=True))
+
+
+def _usable_cpus() -> int:
+    """Counts the CPUs that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,65 @@
+"""Plain torch module to ONNX graph."""
+
+import logging
+import warnings
+from pathlib import Path
+
+import onnx
+import torch
+from torch import nn
+
+OPSET = 18
+
+
+class _Flat(nn.Module):
+    """Gives named outputs in a fixed order, which is what the exporter takes."""
+
+    def __init__(self, module: nn.Module, outputs: list[str]) -> None:
+        super().__init__()
+        self.module = module
+        self._outputs = outputs
+
+    def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        named = self.module(*inputs)
+        return tuple(named[name] for name in self._outputs)
+
+
+def export_graph(
+    module: nn.Module, batch: dict[str, torch.Tensor], outputs: list[str], length_axis: dict[str, bool], path: Path
+) -> None:
+    """Exports a module with dynamic batch and length.
+
+    Args:
+        module: Takes the tensors of `batch` in its order and returns a dictionary of outputs.
+        batch: Example inputs, each (batch, length) of int64, with at least two rows.
+        outputs: Names of the outputs.
+        length_axis: For each output whether its second axis is the length.
+        path: The file to write.
+    """
+    rows, length = torch.export.Dim("batch", min=1, max=4096), torch.export.Dim("length", min=2, max=1 << 16)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        program = torch.onnx.export(
+            _Flat(module.eval(), outputs),
+            tuple(batch.values()),
+            input_names=list(batch),
+            output_names=outputs,
+            dynamic_shapes=(tuple({0: rows, 1: length} for _ in batch),),
+            dynamo=True,
+            opset_version=OPSET,
+            verbose=False,
+        )
+    assert program is not None
+    model = program.model_proto
+    _name_axes(model, length_axis)
+    onnx.save(model, path)
+
+
+def _name_axes(model: onnx.ModelProto, length_axis: dict[str, bool]) -> None:
+    """Calls the free axes `batch` and `length` in the graph's signature."""
+    for value in [*model.graph.input, *model.graph.output]:
+        dimensions = value.type.tensor_type.shape.dim
+        dimensions[0].dim_param = "batch"
+        if length_axis.get(value.name, True):
+            dimensions[1].dim_param = "length"

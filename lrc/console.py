@@ -1,0 +1,60 @@
+"""What the commands show: progress bars and tables, on standard error unless they are the result."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+_ERR = Console(stderr=True, highlight=False)
+_OUT = Console(highlight=False)
+
+
+def note(message: str) -> None:
+    """Tells what is going on, on standard error."""
+    _ERR.print(message, soft_wrap=True, markup=False)
+
+
+@contextmanager
+def progress(what: str, total: int, done: int = 0) -> Iterator[Any]:
+    """Shows a progress bar with steps and time left; gives `advance(count, text)`."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[text]}"),
+    )
+    with Progress(*columns, console=_ERR) as bar:
+        task = bar.add_task(what, total=total, completed=done, text="")
+
+        def advance(count: int = 1, text: str = "") -> None:
+            bar.update(task, advance=count, text=text)
+
+        yield advance
+
+
+@contextmanager
+def steps(what: str) -> Iterator[Callable[[str], None]]:
+    """Shows which of a few long steps is under way; gives `say(step)`."""
+    with _ERR.status(what) as status:
+
+        def say(step: str) -> None:
+            _ERR.print(f"{what}: {step}", highlight=False)
+            status.update(f"{what}: {step}")
+
+        yield say
+
+
+def score_table(title: str, summary: dict[str, Any]) -> None:
+    """Prints scores by language and their average, in percent."""
+    names = [name for name in summary["average"]]
+    table = Table("language", *[name.replace("_", " ") for name in names], "examples", title=title)
+    for lang, entry in summary["languages"].items():
+        table.add_row(lang, *[f"{entry[name]:.1f}" for name in names], str(entry["count"]))
+    table.add_section()
+    table.add_row("average", *[f"{summary['average'][name]:.1f}" for name in names], "")
+    _OUT.print(table)

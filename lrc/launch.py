@@ -1,0 +1,171 @@
+"""Starts and resumes training runs: resolves the settings, makes the run folder, shows the progress."""
+
+import math
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from . import run as run_folder
+from .backbone import load_backbone
+from .console import note, progress, score_table
+from .errors import UserError
+from .files import read_json, replace_folder, write_json
+from .prepare import TrainingData, prepare
+from .settings import TrainSettings
+from .tasks import QA, check_langs, data_root, find_task, present_langs
+from .train import Trainer
+
+_VERSIONS = ("torch", "transformers", "peft", "tokenizers", "numpy")
+
+
+def start(settings: TrainSettings, out: Path | None, epochs: float | None) -> None:
+    """Trains a new run.
+
+    Args:
+        settings: As the command line gave them; `auto` and 0 stand for what is resolved here.
+        out: The run folder, which must not exist.
+        epochs: Passes over the labels, where the steps are not given.
+
+    Raises:
+        UserError: If anything that the settings name cannot be used.
+    """
+    resolve_langs(settings)
+    settings.device = pick_device(settings.device)
+    settings.precision = pick_precision(settings.precision, settings.device)
+    folder = out or Path("runs") / f"{settings.task}-{'-'.join(settings.langs)}-{settings.shots}-s{settings.seed}"
+    if folder.exists():
+        raise UserError(f"--out {folder}: exists already; name a new folder, or go on with --resume {folder}")
+    for name, value in (("--lr", settings.lr), ("--epochs", epochs or 1.0)):
+        if not (math.isfinite(value) and value > 0):
+            raise UserError(f"{name} {value}: must be a positive number")
+    data = prepare(settings)
+    _resolve_steps(settings, data, epochs)
+    backbone = load_backbone(settings.backbone)
+    settings.fingerprint = backbone.fingerprint
+    settings.versions = {name: version(name) for name in _VERSIONS}
+    # The trainer may refuse the settings, so it is made before the folder.
+    trainer = Trainer(backbone, data, settings, folder)
+    with replace_folder(folder) as partial:
+        write_json(partial / run_folder.SETTINGS, settings.to_json())
+        write_json(partial / run_folder.SHOTS, data.shots)
+    _train(trainer, data, settings, folder)
+
+
+def resume(folder: Path) -> None:
+    """Goes on with an interrupted run from its last checkpoint.
+
+    Raises:
+        UserError: If the folder is not a run, is finished, or its data or backbone have changed.
+    """
+    settings = run_folder.read_settings(folder)
+    if (folder / run_folder.ADAPTER).is_file():
+        raise UserError(f"--resume {folder}: the run is finished; evaluate or export it")
+    settings.device = pick_device("cuda" if settings.device == "cuda" else "cpu")
+    data = prepare(settings)
+    if data.shots != read_json(folder / run_folder.SHOTS):
+        raise UserError(f"--resume {folder}: its data has changed and gives other shots; train a new run")
+    backbone = load_backbone(settings.backbone)
+    if backbone.fingerprint != settings.fingerprint:
+        raise UserError(f"--resume {folder}: --backbone {settings.backbone} has changed; train a new run")
+    trainer = Trainer(backbone, data, settings, folder)
+    trainer.resume()
+    _train(trainer, data, settings, folder)
+
+
+def _train(trainer: Trainer, data: TrainingData, settings: TrainSettings, folder: Path) -> None:
+    note(
+        f"training on {settings.device} in {settings.precision}: {len(data.target)} target labels"
+        f" ({', '.join(settings.langs)}), {len(data.source)} source labels,"
+        f" {100 * trainer.trained_share:.2f} % of the parameters; writing to {folder}"
+    )
+    if data.bad:
+        note(f"dropped {data.bad} bad examples")
+    began = time.monotonic()
+    try:
+        with progress("train", settings.steps, trainer.step) as advance:
+
+            def report(step: int, terms: dict[str, float]) -> None:
+                recent = trainer.losses[-20:]
+                means = {name: [entry[name] for entry in recent if name in entry] for name in ("task", "align")}
+                advance(1, "  ".join(f"{name} {sum(v) / len(v):.3f}" for name, v in means.items() if v))
+
+            trainer.train(report)
+    except KeyboardInterrupt:
+        note(f"interrupted at step {trainer.step}; go on with: lrc train --resume {folder}")
+        raise SystemExit(130) from None
+    with progress("score on dev", sum(map(len, data.dev.values()))) as advance:
+        metrics = trainer.finish(advance)
+    note(f"finished {folder} in {time.monotonic() - began:.0f} s")
+    if metrics["dev"]:
+        score_table(f"{settings.task}: dev examples, torch", metrics["dev"])
+
+
+def resolve_langs(settings: TrainSettings) -> None:
+    """Checks the languages; without any, takes those that the data folder has.
+
+    Raises:
+        UserError: If there are none, or the task does not have one of them.
+    """
+    task = find_task(settings.task)
+    if settings.train is None and task.labelled is not None:
+        settings.data_dir = str(data_root(settings.data_dir))
+        if not settings.langs:
+            settings.langs = present_langs(task, Path(settings.data_dir))
+            if not settings.langs:
+                raise UserError(
+                    f"--data-dir {settings.data_dir}: has no {task.name} data; put the official files there"
+                )
+    check_langs(task, settings.langs)
+
+
+def pick_device(name: str) -> str:
+    """Resolves `--device`: CUDA where it is present.
+
+    Raises:
+        UserError: If the name is unknown, or CUDA is asked for and absent.
+    """
+    if name not in ("auto", "cuda", "cpu"):
+        raise UserError(f"--device {name}: choose auto, cuda or cpu")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UserError("--device cuda: torch sees no CUDA device here; use --device auto or cpu")
+    return "cuda" if name != "cpu" and torch.cuda.is_available() else "cpu"
+
+
+def pick_precision(name: str, device: str) -> str:
+    """Resolves `--precision`: bf16 where the hardware multiplies in it.
+
+    Raises:
+        UserError: If the name is unknown.
+    """
+    if name not in ("auto", "fp32", "bf16"):
+        raise UserError(f"--precision {name}: choose auto, fp32 or bf16")
+    if name != "auto":
+        return name
+    if device == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    capabilities = torch.backends.cpu.get_cpu_capability() if hasattr(torch.backends, "cpu") else ""
+    return "bf16" if capabilities.startswith("AVX512") and torch.ops.mkldnn._is_mkldnn_bf16_supported() else "fp32"
+
+
+def _resolve_steps(settings: TrainSettings, data: TrainingData, epochs: float | None) -> None:
+    """Fills in batch size and steps, by the task and the number of labels."""
+    is_qa = settings.kind == QA
+    settings.batch_size = settings.batch_size or (16 if is_qa else 32)
+    labels = len(data.target) + len(data.source)
+    if epochs is not None:
+        if settings.steps:
+            raise UserError("--steps and --epochs: give one of the two")
+        settings.steps = max(1, round(epochs * labels / settings.batch_size))
+    if not settings.steps:
+        settings.steps = default_steps(is_qa, len(data.target), len(data.source))
+
+
+def default_steps(is_qa: bool, target: int, source: int) -> int:
+    """Returns the steps of a run that names none.
+
+    Questions: 300, enough for 2,000 source labels and for a few hundred target labels alike. Pairs need
+    longer: word order decides, and nothing is learned before the model looks at it.
+    """
+    return 300 if is_qa else 400

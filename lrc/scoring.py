@@ -1,0 +1,102 @@
+"""Scores a run or a bundle: both through the runtime's own windowing and decoding."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from lrc_runtime import ParaphraseDetector, QuestionAnswerer
+from lrc_runtime.encoding import TextEncoder
+from lrc_runtime.manifest import Decoding
+
+from .examples import Example, Pair, Question
+from .metrics import span_scores
+from .model import TaskModel
+from .tasks import LABELS
+
+Answerer = QuestionAnswerer | ParaphraseDetector
+Progress = Callable[[int], None]
+
+# Examples between two steps of the progress bar.
+_CHUNK = 64
+
+
+@dataclass(frozen=True)
+class Score:
+    """Scores of one language, in percent, over `count` examples.
+
+    Attributes:
+        main: F1 for questions, accuracy for pairs.
+        exact: Exact match for questions; None for pairs.
+        count: Number of examples.
+    """
+
+    main: float
+    exact: float | None
+    count: int
+
+
+def torch_answerer(
+    model: TaskModel, encoder: TextEncoder, decoding: Decoding, is_qa: bool, device: torch.device
+) -> Answerer:
+    """Wraps a torch model as the runtime wraps a bundle: only the forward pass differs."""
+    model.to(device)
+
+    @torch.inference_mode()
+    def run(batch: dict[str, Any]) -> dict[str, Any]:
+        tensors = {name: torch.from_numpy(array).to(device) for name, array in batch.items()}
+        outputs = model(tensors["input_ids"], tensors["attention_mask"], tensors["token_type_ids"])
+        return {name: value.float().cpu().numpy() for name, value in outputs.items()}
+
+    return QuestionAnswerer(encoder, run, decoding) if is_qa else ParaphraseDetector(encoder, run, LABELS)
+
+
+def score_examples(
+    answerer: Answerer, examples: Sequence[Example], metric: str, progress: Progress = lambda _: None
+) -> Score:
+    """Scores the examples of one language.
+
+    Args:
+        answerer: A run or a bundle.
+        examples: Questions for a `QuestionAnswerer`, pairs for a `ParaphraseDetector`; at least one.
+        metric: `squad`, `mlqa` or `accuracy`.
+        progress: Called with the number of examples finished since the last call.
+    """
+    f1: list[float] = []
+    exact: list[float] = []
+    for start in range(0, len(examples), _CHUNK):
+        chunk = examples[start : start + _CHUNK]
+        if isinstance(answerer, QuestionAnswerer):
+            questions = [example for example in chunk if isinstance(example, Question)]
+            answers = answerer.answer_batch([q.question for q in questions], [q.context for q in questions])
+            for question, answer in zip(questions, answers, strict=True):
+                scores = span_scores(answer.text, [text for text, _ in question.answers], question.lang, metric)
+                f1.append(scores[0])
+                exact.append(scores[1])
+        else:
+            pairs = [example for example in chunk if isinstance(example, Pair)]
+            verdicts = answerer.compare_batch([(pair.first, pair.second) for pair in pairs])
+            f1 += [
+                float(verdict.label == answerer.labels[pair.label])
+                for pair, verdict in zip(pairs, verdicts, strict=True)
+            ]
+        progress(len(chunk))
+    is_qa = isinstance(answerer, QuestionAnswerer)
+    return Score(100 * float(np.mean(f1)), 100 * float(np.mean(exact)) if is_qa else None, len(f1))
+
+
+def summarise(scores: dict[str, Score]) -> dict[str, Any]:
+    """Returns `f1` and `exact_match`, or `accuracy`, by language and as their unweighted average."""
+    languages = {lang: _named(score) for lang, score in scores.items()}
+    names = [name for name in next(iter(languages.values())) if name != "count"]
+    average = {name: float(np.mean([entry[name] for entry in languages.values()])) for name in names}
+    return {"languages": languages, "average": average}
+
+
+def _named(score: Score) -> dict[str, Any]:
+    values = asdict(score)
+    if score.exact is None:
+        return {"accuracy": values["main"], "count": score.count}
+    return {"f1": values["main"], "exact_match": values["exact"], "count": score.count}
