@@ -109,6 +109,9 @@ def convert(data: bytes, folder: Path) -> None:
     """
     import torch
     from transformers import BertConfig, BertModel
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()  # type: ignore[no-untyped-call]
 
     reader = _Reader(data)
     if reader.raw(4) != b"E5S1":

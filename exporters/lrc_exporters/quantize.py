@@ -63,18 +63,13 @@ def quantize(source: Path, target: Path) -> dict[str, int]:
 
 
 def _constant_products(model: onnx.ModelProto) -> dict[str, int]:
-    """Returns the number of outputs of each product with constant weights, by the node's name."""
+    """Returns the number of outputs of each product of token states with constant weights, by the node's name."""
     weights = {tensor.name: tensor for tensor in model.graph.initializer}
     return {
-        node.name: weights[node.input[1]].dims[-1 - _transposed(node)]
+        node.name: weights[node.input[1]].dims[-1]
         for node in model.graph.node
-        if node.op_type in ("MatMul", "Gemm") and node.input[1] in weights
+        if node.op_type == "MatMul" and node.input[1] in weights
     }
-
-
-def _transposed(node: onnx.NodeProto) -> int:
-    """Returns 1 where a Gemm takes its weights as (outputs, inputs), else 0."""
-    return next((attribute.i for attribute in node.attribute if attribute.name == "transB"), 0)
 
 
 @contextmanager

@@ -1,0 +1,27 @@
+# Each target makes .venv by itself when it is missing.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint bench install
+
+install: $(VENV)/installed
+
+$(VENV)/installed: pyproject.toml runtime/pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt ./runtime -e ".[offline,dev]"
+	touch $@
+
+demo: install
+	PATH="$(abspath $(BIN)):$$PATH" examples/demo.sh
+
+test: install
+	$(BIN)/python -m pytest -m "not slow and not gpu"
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: install
+	$(BIN)/python benchmarks/latency.py

@@ -1,0 +1,121 @@
+"""A tiny multilingual backbone, a run and bundles of it, made once a session without any download."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import BertConfig, BertModel
+from typer.testing import CliRunner
+
+from lrc.cli import app
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "examples" / "data"
+LANGS = ("en", "de", "es", "hi", "ar", "zh")
+
+
+def data_dir() -> Path:
+    """The real data sets; tests that read them skip where they are missing."""
+    name = os.environ.get("LRC_DATA_DIR")
+    if not name or not Path(name).is_dir():
+        pytest.skip("LRC_DATA_DIR does not name the folder of the official data sets")
+    return Path(name)
+
+
+def make_tokenizer(template: str = "roberta") -> Tokenizer:
+    texts = [path.read_text(encoding="utf-8") for path in sorted(EXAMPLES.iterdir())]
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.NFKC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    special = ["<s>", "<pad>", "</s>", "<unk>"]
+    tokenizer.train_from_iterator(
+        texts, trainers.UnigramTrainer(vocab_size=2000, special_tokens=special, unk_token="<unk>", show_progress=False)
+    )
+    pairs = {
+        "roberta": "<s> $A </s> </s> $B </s>",
+        "bert": "<s>:0 $A:0 </s>:0 $B:1 </s>:1",
+    }
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", pair=pairs[template], special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
+    return tokenizer
+
+
+def make_backbone(folder: Path, template: str = "roberta") -> Path:
+    tokenizer = make_tokenizer(template)
+    torch.manual_seed(7)
+    config = BertConfig(
+        vocab_size=tokenizer.get_vocab_size(),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=512,
+        type_vocab_size=2 if template == "bert" else 1,
+        pad_token_id=1,
+    )
+    BertModel(config, add_pooling_layer=False).save_pretrained(folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_backbone(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def tiny_types(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A backbone that tells the two texts of a pair apart by token_type_ids."""
+    return make_backbone(tmp_path_factory.mktemp("tiny_types"), "bert")
+
+
+def lrc(*arguments: object) -> str:
+    """Runs a command that must succeed and returns what it printed on standard output."""
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def train_tiny(backbone: Path, out: Path, task: str, *extra: object) -> Path:
+    pattern = "qa.{lang}.json" if task == "qa" else "pairs.{lang}.tsv"
+    lrc(
+        *("train", "--task", task, "--train", EXAMPLES / pattern, "--langs", "de,hi,ar", "--shots", 8),
+        *("--backbone", backbone, "--steps", 4, "--precision", "fp32", "--out", out, *extra),
+    )
+    return out
+
+
+@pytest.fixture(scope="session")
+def qa_run(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train_tiny(tiny, tmp_path_factory.mktemp("runs") / "qa", "qa")
+
+
+@pytest.fixture(scope="session")
+def pair_run(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train_tiny(tiny, tmp_path_factory.mktemp("runs") / "pairs", "paraphrase")
+
+
+def _bundle(run: Path, precision: str) -> Path:
+    out = run.parent / f"{run.name}-{precision}"
+    lrc("export", run, f"--{precision}", "--out", out)
+    return out
+
+
+@pytest.fixture(scope="session")
+def qa_bundle(qa_run: Path) -> Path:
+    return _bundle(qa_run, "int8")
+
+
+@pytest.fixture(scope="session")
+def pair_bundle(pair_run: Path) -> Path:
+    return _bundle(pair_run, "int8")
+
+
+@pytest.fixture
+def qa_copy(qa_bundle: Path, tmp_path: Path) -> Path:
+    """A bundle to damage."""
+    return Path(shutil.copytree(qa_bundle, tmp_path / "bundle"))

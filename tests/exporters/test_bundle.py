@@ -1,0 +1,102 @@
+"""`lrc export`: the proof, the manifest, and that nothing half-written stays behind."""
+
+import errno
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import lrc_exporters.compile as compiler
+from lrc.export import export_run
+from lrc.run import load_run
+from lrc_exporters.proof import ProofError
+from lrc_runtime.manifest import read_manifest
+from lrc_runtime.session import Session
+from tests.conftest import lrc, train_tiny
+
+
+@pytest.mark.parametrize("fixture", ["qa_bundle", "pair_bundle"])
+def test_manifest_tells_what_was_proved_and_measured(fixture: str, request: pytest.FixtureRequest) -> None:
+    manifest = read_manifest(request.getfixturevalue(fixture))
+    assert manifest.languages == ["de", "hi", "ar"]
+    proof = manifest.metrics["largest_difference"]
+    assert proof["tuned_to_lowered"] < 1e-4 and proof["tuned_to_onnx_fp32"] < 1e-4
+    assert 0 < proof["fp32_to_int8_logits"] < 1
+    for precision in ("torch", "fp32", "int8"):
+        assert set(manifest.metrics[precision]["languages"]) == {"de", "hi", "ar"}
+    assert {len(ids) for ids in manifest.training["shot_ids"].values()} == {8}
+    assert "backbone" in manifest.licences
+    # Six products a layer in two layers; pairs have no product beyond the encoder's in this form.
+    assert manifest.metrics["quantised_nodes"] == {"matmul": 12, "embedding": 1}
+
+
+def test_float32_bundle_equals_the_run(qa_run: Path, tmp_path: Path) -> None:
+    lrc("export", qa_run, "--fp32", "--out", tmp_path / "fp32")
+    manifest = read_manifest(tmp_path / "fp32")
+    assert manifest.precision == "fp32"
+    assert manifest.metrics["fp32"] == pytest.approx(manifest.metrics["torch"])
+    assert "int8" not in manifest.metrics
+
+
+def test_same_run_gives_the_same_bytes(qa_run: Path, qa_bundle: Path, tmp_path: Path) -> None:
+    lrc("export", qa_run, "--out", tmp_path / "again")
+    for path in qa_bundle.iterdir():
+        assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes(), path.name
+
+
+def test_backbone_with_segments_keeps_them(tiny_types: Path, tmp_path: Path) -> None:
+    run = train_tiny(tiny_types, tmp_path / "run", "paraphrase")
+    lrc("export", run, "--fp32", "--out", tmp_path / "bundle")
+    session = Session(tmp_path / "bundle" / "model.onnx")
+    ids = np.arange(4, 16).reshape(1, 12)
+    batch = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+    first = session(batch)["logits"]
+    batch["token_type_ids"] = np.repeat([[0, 1]], 6, axis=1).reshape(1, 12)
+    assert np.abs(session(batch)["logits"] - first).max() > 1e-4
+    model = load_run(run).model
+    with torch.inference_mode():
+        expected = model(*(torch.from_numpy(array) for array in batch.values()))["logits"].numpy()
+    assert np.abs(session(batch)["logits"] - expected).max() < 1e-4
+
+
+def test_wrong_lowering_is_refused(qa_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import lrc.export
+
+    def broken(model: torch.nn.Module) -> torch.nn.Module:
+        plain = lrc.lower.lower(model)
+        plain.head.dense.bias += 0.001
+        return plain
+
+    monkeypatch.setattr(lrc.export, "lower", broken)
+    with pytest.raises(ProofError, match="lowering"):
+        export_run(qa_run, tmp_path / "bundle", int8=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_full_disk_leaves_nothing_behind(qa_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(compiler, "write_manifest", full)
+    with pytest.raises(OSError, match="No space"):
+        export_run(qa_run, tmp_path / "bundle", int8=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_config_names_the_labels(pair_bundle: Path) -> None:
+    config = json.loads((pair_bundle / "config.json").read_text())
+    assert config["id2label"] == {"0": "different", "1": "paraphrase"}
+    assert config["model_type"] == "bert"
+
+
+def test_too_small_a_disk_is_refused_before_the_work(
+    qa_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(ValueError, match="free some space"):
+        export_run(qa_run, tmp_path / "new" / "bundle", int8=True)
+    assert not (tmp_path / "new").exists()

@@ -1,0 +1,102 @@
+"""int8 graphs: what is quantised, how far, and that the compiler refuses what did not work."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from torch import nn
+
+from lrc_exporters import proof
+from lrc_exporters.graph import export_graph
+from lrc_exporters.proof import ProofError
+from lrc_exporters.quantize import QuantizationError, quantize, quantize_rows
+from lrc_runtime.session import Session
+
+
+class Toy(nn.Module):
+    """A lookup, a product, and a narrow product: the shapes of an encoder with a span head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.table = nn.Embedding(2000, 32)
+        # One row far larger than the rest: a single scale for the table would flatten all others.
+        self.table.weight.data[7] *= 100
+        self.wide = nn.Linear(32, 48)
+        self.narrow = nn.Linear(48, 2)
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> dict[str, torch.Tensor]:
+        hidden = self.table(input_ids) * attention_mask.unsqueeze(-1)
+        return {"scores": self.narrow(torch.tanh(self.wide(hidden)))[..., 0]}
+
+
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("toy") / "model.onnx"
+    batch = {
+        "input_ids": torch.arange(10).reshape(2, 5) + 40,
+        "attention_mask": torch.ones(2, 5, dtype=torch.int64),
+    }
+    export_graph(Toy().eval(), batch, ["scores"], {"scores": True}, path)
+    return path
+
+
+def run(path: Path, ids: np.ndarray) -> np.ndarray:
+    return Session(path)({"input_ids": ids, "attention_mask": np.ones_like(ids)})["scores"]
+
+
+@pytest.mark.parametrize("shape", [(1, 2), (1, 17), (7, 3)])
+def test_graph_takes_any_batch_and_length(graph: Path, shape: tuple[int, int]) -> None:
+    ids = np.random.default_rng(0).integers(0, 2000, shape)
+    with torch.inference_mode():
+        expected = Toy().eval()(torch.from_numpy(ids), torch.ones(shape, dtype=torch.int64))["scores"]
+    assert np.abs(run(graph, ids) - expected.numpy()).max() < 1e-4
+
+
+def test_quantised_graph_is_smaller_and_close(graph: Path, tmp_path: Path) -> None:
+    target = tmp_path / "int8.onnx"
+    assert quantize(graph, target) == {"matmul": 1, "embedding": 1}
+    assert target.stat().st_size < 0.4 * graph.stat().st_size
+    types = {node.op_type for node in onnx.load(target).graph.node}
+    assert {"MatMulInteger", "Gather", "MatMul"} <= types
+    ids = np.random.default_rng(0).integers(20, 2000, (4, 30))
+    exact = run(graph, ids)
+    assert np.abs(run(target, ids) - exact).max() < 0.05 * np.abs(exact).max()
+
+
+def test_quantising_is_deterministic(graph: Path, tmp_path: Path) -> None:
+    quantize(graph, tmp_path / "a.onnx")
+    quantize(graph, tmp_path / "b.onnx")
+    assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()
+
+
+def test_graph_without_a_table_is_refused(tmp_path: Path) -> None:
+    class Plain(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.wide = nn.Linear(1, 48)
+
+        def forward(self, input_ids: torch.Tensor) -> dict[str, torch.Tensor]:
+            return {"scores": self.wide(input_ids.unsqueeze(-1).float())[..., 0]}
+
+    path = tmp_path / "plain.onnx"
+    export_graph(Plain().eval(), {"input_ids": torch.ones(2, 5, dtype=torch.int64)}, ["scores"], {"scores": True}, path)
+    with pytest.raises(QuantizationError, match="0 embedding tables"):
+        quantize(path, tmp_path / "out.onnx")
+
+
+def test_rows_are_within_half_a_scale() -> None:
+    rows = np.random.default_rng(0).normal(0, [[1], [1000], [1e-6]], (3, 64)).astype(np.float32)
+    quantised, scales = quantize_rows(np.concatenate([rows, np.zeros((1, 64), np.float32)]))
+    assert quantised.dtype == np.int8
+    assert np.all(np.abs(quantised[:3] * scales[:3] - rows) <= scales[:3] * 0.501)
+    assert not quantised[3].any() and np.isfinite(scales).all()
+
+
+@pytest.mark.parametrize("difference", [2e-4, float("nan"), float("inf")])
+def test_proof_refuses_a_difference(difference: float) -> None:
+    with pytest.raises(ProofError):
+        proof.prove("export", difference)
+    assert proof.prove("export", 5e-5) == 5e-5

@@ -1,0 +1,163 @@
+"""Readers, draws and the parts of each set."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lrc.errors import UserError
+from lrc.examples import BadExamples, Pair, Question, read_pairs, read_parallel, read_questions
+from lrc.shots import draw, remainder
+from lrc.tasks import TASKS, read_labelled, read_test
+from tests.conftest import EXAMPLES, LANGS, data_dir
+
+
+def squad(context: str, text: str, start: int, identity: str = "q1") -> dict:
+    question = {"id": identity, "question": "क्या?", "answers": [{"text": text, "answer_start": start}]}
+    return {"version": "1.1", "data": [{"title": "t", "paragraphs": [{"context": context, "qas": [question]}]}]}
+
+
+def write(folder: Path, document: object) -> Path:
+    path = folder / "data.json"
+    path.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_example_data_is_whole_and_shares_ids(lang: str) -> None:
+    questions = read_questions(EXAMPLES / f"qa.{lang}.json", lang, BadExamples(False))
+    pairs = read_pairs(EXAMPLES / f"pairs.{lang}.tsv", lang, BadExamples(False))
+    english = read_questions(EXAMPLES / "qa.en.json", "en", BadExamples(False))
+    assert [question.id for question in questions] == [question.id for question in english]
+    assert len({question.context for question in questions}) >= 32
+    assert len(pairs) >= 32
+    assert {pair.label for pair in pairs} == {0, 1}
+    english_pairs = read_pairs(EXAMPLES / "pairs.en.tsv", "en", BadExamples(False))
+    assert [(pair.id, pair.label) for pair in pairs] == [(pair.id, pair.label) for pair in english_pairs]
+
+
+@pytest.mark.parametrize(("text", "start"), [("नील", 1), ("नील", -3), ("कुछ", 0), ("", 0), ("नदी", 400)])
+def test_answer_off_its_offset_names_file_question_and_character(tmp_path: Path, text: str, start: int) -> None:
+    path = write(tmp_path, squad("नील एक नदी है।", text, start))
+    with pytest.raises(UserError) as caught:
+        read_questions(path, "hi", BadExamples(False))
+    message = str(caught.value)
+    assert str(path) in message and "q1" in message and f"character {start}" in message and "\n" not in message
+    bad = BadExamples(True)
+    assert read_questions(path, "hi", bad) == []
+    assert bad.count == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", '{"data": 5}', '{"data": [{"paragraphs": [{"context": 7, "qas": []}]}]}', '{"version": "1.1"}'],
+)
+def test_file_that_is_not_squad_is_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(content)
+    with pytest.raises(UserError, match="not SQuAD"):
+        read_questions(path, "en", BadExamples(False))
+
+
+def test_missing_or_miscoded_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="No such file"):
+        read_pairs(tmp_path / "absent.tsv", "de", BadExamples(False))
+    (tmp_path / "latin.tsv").write_bytes("id\tsentence1\tsentence2\tlabel\n1\tfür\tfür\t1\n".encode("latin-1"))
+    with pytest.raises(UserError, match="not UTF-8"):
+        read_pairs(tmp_path / "latin.tsv", "de", BadExamples(False))
+
+
+def test_pairs_keep_quotes_and_bad_lines_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.tsv"
+    path.write_text(
+        'id\tsentence1\tsentence2\tlabel\n1\t" 你好 "吗\t他说"好\t1\n2\ta\tb\tx\n3\tNS\n4\t\tb\t0\n', encoding="utf-8"
+    )
+    with pytest.raises(UserError, match="line 3"):
+        read_pairs(path, "zh", BadExamples(False))
+    bad = BadExamples(True)
+    assert read_pairs(path, "zh", bad) == [Pair("1", "zh", '" 你好 "吗', '他说"好', 1)]
+    assert bad.count == 3
+    path.write_text("1\ta\tb\t0\n")
+    with pytest.raises(UserError, match="line 1"):
+        read_pairs(path, "zh", BadExamples(False))
+
+
+def test_parallel_files_must_be_aligned(tmp_path: Path) -> None:
+    a, b = tmp_path / "a", tmp_path / "b"
+    a.write_text("eins\n\ndrei\n")
+    b.write_text("एक\nदो\nतीन\n")
+    assert read_parallel(a, b) == [("eins", "एक"), ("drei", "तीन")]
+    b.write_text("एक\n")
+    with pytest.raises(UserError, match="3 lines but"):
+        read_parallel(a, b)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_draws_are_nested_and_spread(seed: int) -> None:
+    questions = read_questions(EXAMPLES / "qa.ar.json", "ar", BadExamples(False))
+    pairs = read_pairs(EXAMPLES / "pairs.ar.tsv", "ar", BadExamples(False))
+    for examples in (questions, pairs):
+        few, many = draw(examples, 8, seed, "ar"), draw(examples, 32, seed, "ar")
+        assert many[:8] == few
+        assert draw(list(reversed(examples)), 32, seed, "ar") == many
+        assert not {example.id for example in remainder(examples, many)} & {example.id for example in many}
+    assert len({item.context for item in draw(questions, 32, seed, "ar") if isinstance(item, Question)}) == 32
+    assert sum(item.label for item in draw(pairs, 16, seed, "ar") if isinstance(item, Pair)) == 8
+    assert draw(questions, 32, seed, "ar") != draw(questions, 32, seed + 1, "ar")
+
+
+def test_languages_draw_the_same_ids() -> None:
+    drawn = [
+        [item.id for item in draw(read_questions(EXAMPLES / f"qa.{lang}.json", lang, BadExamples(False)), 16, 3, lang)]
+        for lang in ("zh", "hi")
+    ]
+    assert drawn[0] == drawn[1]
+
+
+def test_draw_refuses_what_it_cannot_give() -> None:
+    pairs = read_pairs(EXAMPLES / "pairs.es.tsv", "es", BadExamples(False))
+    with pytest.raises(UserError, match="only 48 labels"):
+        draw(pairs, 49, 0, "es")
+    with pytest.raises(UserError, match="no shot of label 0"):
+        draw([pair for pair in pairs if pair.label == 1], 4, 0, "es")
+    with pytest.raises(UserError, match="no shot of"):
+        draw(pairs, 1, 0, "es")
+    assert draw(pairs, 0, 0, "es") == []
+
+
+def test_dev_examples_show_no_drawn_context() -> None:
+    questions = read_questions(EXAMPLES / "qa.de.json", "de", BadExamples(False))
+    drawn = draw(questions, 16, 0, "de")
+    left = remainder(questions, drawn)
+    assert len(left) == 32
+    assert not {item.context for item in left} & {item.context for item in drawn}
+
+
+@pytest.mark.parametrize(("task", "langs"), [("xquad", "ar de hi zh"), ("mlqa", "ar de hi zh"), ("pawsx", "de zh ja")])
+def test_test_part_shares_nothing_with_what_shots_come_from(task: str, langs: str) -> None:
+    root = data_dir()
+    ids: list[set[str]] = []
+    for lang in langs.split():
+        labelled = read_labelled(TASKS[task], root, lang, BadExamples(False))
+        test = read_test(TASKS[task], root, lang, BadExamples(False))
+        assert len(labelled) > 200 and len(test) > 130
+        if task != "pawsx":
+            assert not {item.context for item in labelled} & {item.context for item in test}
+        else:
+            assert not {(item.first, item.second) for item in labelled} & {(item.first, item.second) for item in test}
+        ids.append({item.id for item in labelled})
+    if task == "xquad":
+        assert all(other == ids[0] for other in ids)
+
+
+def test_every_real_file_can_be_read() -> None:
+    root = data_dir()
+    bad = BadExamples(False)
+    total = 0
+    for path in sorted(root.rglob("*.json")):
+        total += len(read_questions(path, "xx", bad))
+    for path in sorted(root.rglob("*.tsv")):
+        total += len(read_pairs(path, "xx", bad))
+    for path in sorted((root / "parallel").glob("ntrex.*.txt")):
+        total += len(read_parallel(root / "parallel" / "ntrex.en.txt", path))
+    assert total > 80_000
