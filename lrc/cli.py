@@ -46,7 +46,7 @@ def train(
     prompt_length: Annotated[int, typer.Option(help="Soft prompt: keys and values a layer.", min=0)] = 8,
     lora_rank: Annotated[int, typer.Option(help="Rank of LoRA in every linear layer.", min=0)] = 16,
     align_weight: Annotated[float, typer.Option(help="Weight of the alignment term.", min=0)] = 0.1,
-    max_length: Annotated[int, typer.Option(help="Longest model input in tokens.", min=16)] = 384,
+    max_length: Annotated[int, typer.Option(help="Longest model input in tokens.", min=16)] = 256,
     seed: Annotated[int, typer.Option(help="Of the draw, the weights and the batches.", min=0)] = 0,
     device: Device = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",

@@ -152,7 +152,7 @@ def pick_precision(name: str, device: str) -> str:
 def _resolve_steps(settings: TrainSettings, data: TrainingData, epochs: float | None) -> None:
     """Fills in batch size and steps, by the task and the number of labels."""
     is_qa = settings.kind == QA
-    settings.batch_size = settings.batch_size or (16 if is_qa else 32)
+    settings.batch_size = settings.batch_size or (8 if is_qa else 32)
     labels = len(data.target) + len(data.source)
     if epochs is not None:
         if settings.steps:

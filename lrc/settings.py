@@ -70,8 +70,8 @@ class TrainSettings:
     prompt_length: int = 8
     lora_rank: int = 16
     align_weight: float = 0.1
-    max_length: int = 384
-    stride: int = 128
+    max_length: int = 256
+    stride: int = 64
     max_question_length: int = 64
     max_answer_length: int = 30
     device: str = "cpu"

@@ -37,8 +37,8 @@ class Windowing:
         max_question_length: Question tokens kept; the rest of an over-long question is cut off.
     """
 
-    max_length: int = 384
-    stride: int = 128
+    max_length: int = 256
+    stride: int = 64
     max_question_length: int = 64
 
 

@@ -1,0 +1,54 @@
+"""Every command and program in the documents runs, in the order written, with a tiny backbone and few steps."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, data_dir
+
+DOCUMENTS = ["README.md", "docs/data.md", "docs/run.md", "docs/bundle.md", "docs/method.md"]
+# Run elsewhere: the environment by .ci/run, the demo and the devices' environments by test_environments.py.
+ELSEWHERE = ("make ", "python3 -m venv", ".venv", "pip ", "LRC_OPTIMUM_PYTHON")
+
+
+def blocks(document: str, language: str) -> list[str]:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.S)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_commands_of_a_document_run(document: str, tiny: Path, tmp_path: Path) -> None:
+    environment = {**os.environ, "LRC_DATA_DIR": str(data_dir())}
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    for block in blocks(document, "sh"):
+        for line in block.splitlines():
+            if not line.strip() or line.startswith(ELSEWHERE):
+                continue
+            words = shlex.split(os.path.expandvars(line.replace("$LRC_DATA_DIR", environment["LRC_DATA_DIR"])), True)
+            assert words[0] == "lrc", line
+            if words[1] == "train":
+                words += ["--backbone", str(tiny), "--steps", "2"]
+            if words[1] == "eval":
+                words += ["--limit", "8"]
+            run(["-c", "from lrc.cli import main; main()", *words[1:]], tmp_path, environment)
+    for program in blocks(document, "python"):
+        run(["-c", program], tmp_path, environment)
+
+
+def run(arguments: list[str], folder: Path, environment: dict[str, str]) -> None:
+    result = subprocess.run(
+        [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, f"{arguments}\n{result.stderr}"
+
+
+def test_documents_link_to_what_exists() -> None:
+    for document in DOCUMENTS:
+        text = (ROOT / document).read_text(encoding="utf-8")
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):
+            assert ((ROOT / document).parent / target).exists(), f"{document}: {target}"
