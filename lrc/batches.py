@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from lrc_runtime.encoding import ModelInput, TextEncoder
+from lrc_runtime.manifest import Decoding
 
 from .examples import Example, Pair, Question
 from .shots import rank
@@ -38,11 +39,19 @@ class Feature:
     is_pair: bool
 
 
-def build_features(examples: Sequence[Example], encoder: TextEncoder) -> list[Feature]:
+def build_features(
+    examples: Sequence[Example], encoder: TextEncoder, max_answer_length: int = Decoding.max_answer_length
+) -> list[Feature]:
     """Encodes examples.
 
     A question gives one feature for each window that holds its answer. Windows without it teach one thing only,
-    to say so, and are the longest inputs there are: only one question in eight gives them too.
+    to say so, and are the longest inputs there are: only one question in eight gives them too. Answers that are
+    longer than decoding allows are no labels at all.
+
+    Args:
+        examples: Questions and pairs.
+        encoder: Encodes them.
+        max_answer_length: Longest answer that decoding allows, in tokens.
     """
     pairs = [example for example in examples if isinstance(example, Pair)]
     questions = [example for example in examples if isinstance(example, Question)]
@@ -57,6 +66,8 @@ def build_features(examples: Sequence[Example], encoder: TextEncoder) -> list[Fe
         keeps_others = int(rank(0, question.id)[:8], 16) % _KEEP_OTHERS == 0
         for window in encoder.windows(tokens, context):
             target = locate(window, start, start + len(text))
+            if target[1] - target[0] >= max_answer_length:
+                continue
             if target != (0, 0) or keeps_others:
                 features.append(Feature(question.id, question.lang, window, target, False))
     return features

@@ -118,7 +118,9 @@ def read_pairs(path: Path, lang: str, bad: BadExamples) -> list[Pair]:
     Raises:
         UserError: If the file is missing or not in this format, or an example is bad.
     """
-    rows = csv.reader(_read_text(path).splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
+    # Not splitlines: real files hold separators such as U+001C inside sentences.
+    lines = _read_text(path).removesuffix("\n").split("\n")
+    rows = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
     header = next(rows, [])
     if header != ["id", "sentence1", "sentence2", "label"]:
         raise UserError(f"{path}: line 1 must be the header id, sentence1, sentence2, label, separated by tabs")

@@ -49,8 +49,8 @@ class Trainer:
         self._data = data
         self._device = torch.device(settings.device)
         self._encoder = run_folder.text_encoder(backbone, settings)
-        self._target = build_features(data.target, self._encoder)
-        self._source = build_features(data.source, self._encoder)
+        self._target = build_features(data.target, self._encoder, settings.max_answer_length)
+        self._source = build_features(data.source, self._encoder, settings.max_answer_length)
         first = collate((self._target or self._source)[: settings.batch_size], self._encoder)
         self.model = build_model(backbone, settings, batch=first).to(self._device)
         trained = self.model.trained_state()

@@ -64,7 +64,6 @@ class TextEncoder:
     def __init__(self, tokenizer: Tokenizer, windowing: Windowing) -> None:
         tokenizer.no_truncation()
         tokenizer.no_padding()
-        # "</s>" typed by a user is text, not the end of a sequence.
         tokenizer.encode_special_tokens = True
         self._tokenizer = tokenizer
         self.windowing = windowing
@@ -102,15 +101,16 @@ class TextEncoder:
         self._types_before, self._types_between, self._types_after = types[:a], types[a_end:b], types[b_end:]
         self._type_a, self._type_b = int(types[a]), int(types[b])
         self._special_count = len(self._before) + len(self._between) + len(self._after)
-        self.pad_id = self._pad_id()
+        added = self._tokenizer.get_added_tokens_decoder()
+        special = {index for index, token in added.items() if token.special}
+        self._special_ids = np.array(sorted(special | {*self._before, *self._between, *self._after}), np.int64)
+        # Padding is masked out, so any valid id will do where there is none.
+        self.pad_id = self._find_id(("<pad>", "[PAD]", "<|pad|>"), 0)
+        self._unknown_id = self._find_id(("<unk>", "[UNK]"), self.pad_id)
 
-    def _pad_id(self) -> int:
-        for token in ("<pad>", "[PAD]", "<|pad|>"):
-            found = self._tokenizer.token_to_id(token)
-            if found is not None:
-                return int(found)
-        # Padding is masked out, so any valid id will do.
-        return 0
+    def _find_id(self, names: Sequence[str], default: int) -> int:
+        found = (self._tokenizer.token_to_id(name) for name in names)
+        return next((index for index in found if index is not None), default)
 
     def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
         """Tokenizes texts without special tokens, at any length.
@@ -121,13 +121,13 @@ class TextEncoder:
         for text in texts:
             check_text(text)
         encodings: list[Encoding] = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
-        return [
-            Tokens(
-                np.array(encoding.ids, np.int64),
-                np.array(encoding.offsets, np.int64).reshape(-1, 2),
-            )
-            for encoding in encodings
-        ]
+        return [self._as_text(encoding) for encoding in encodings]
+
+    def _as_text(self, encoding: Encoding) -> Tokens:
+        """A "</s>" typed by a user is text, never the end of a sequence: what reads as special becomes unknown."""
+        ids = np.array(encoding.ids, np.int64)
+        ids[np.isin(ids, self._special_ids)] = self._unknown_id
+        return Tokens(ids, np.array(encoding.offsets, np.int64).reshape(-1, 2))
 
     def windows(self, question: Tokens, context: Tokens) -> list[ModelInput]:
         """Cuts a context into overlapping windows, each behind the question.

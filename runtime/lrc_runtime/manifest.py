@@ -171,7 +171,7 @@ def _parse(root: Path) -> Manifest:
         raise BundleError(f"{path}: does not match its own SHA-256; copy the bundle again from where it was exported")
     try:
         return _build(document)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BundleError(f"{path}: {error}; export the bundle again") from error
 
 

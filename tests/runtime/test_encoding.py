@@ -38,7 +38,7 @@ def test_short_pair_equals_the_tokenizers_template(encoder: TextEncoder, lang: s
 def test_windows_cover_a_long_context_with_the_stride(encoder: TextEncoder, lang: str) -> None:
     question, context = encoder.tokenize([TEXTS[lang], (TEXTS[lang] + " ") * 40])
     windows = encoder.windows(question, context)
-    assert len(windows) > 3
+    assert len(windows) > 1
     assert all(window.length <= 64 for window in windows)
     seen = np.concatenate([windows[0].offsets, *[window.offsets[16:] for window in windows[1:]]])
     assert seen.tolist() == context.offsets.tolist()
