@@ -159,13 +159,11 @@ def _resolve_steps(settings: TrainSettings, data: TrainingData, epochs: float | 
             raise UserError("--steps and --epochs: give one of the two")
         settings.steps = max(1, round(epochs * labels / settings.batch_size))
     if not settings.steps:
-        settings.steps = default_steps(is_qa, len(data.target), len(data.source))
+        settings.steps = default_steps(is_qa, bool(data.source))
 
 
-def default_steps(is_qa: bool, target: int, source: int) -> int:
-    """Returns the steps of a run that names none.
-
-    Questions: 300, enough for 2,000 source labels and for a few hundred target labels alike. Pairs need
-    longer: word order decides, and nothing is learned before the model looks at it.
-    """
-    return 300 if is_qa else 400
+def default_steps(is_qa: bool, has_source: bool) -> int:
+    """Returns the steps of a run that names none: what a few hundred labels need, or a few thousand."""
+    if is_qa:
+        return 1200 if has_source else 400
+    return 800 if has_source else 300

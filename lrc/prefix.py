@@ -50,6 +50,13 @@ def _attend(
             seen = attention_mask.new_ones(()) if attention_mask.dtype == torch.bool else attention_mask.new_zeros(())
             widened = seen.expand(*attention_mask.shape[:-1], length)
             attention_mask = torch.cat([widened, attention_mask], dim=-1)
+    if query.device.type == "cpu" and query.dtype == torch.bfloat16 and query.requires_grad:
+        # PyTorch's CPU kernel takes twice as long backwards in bf16 as in float32.
+        with torch.autocast("cpu", enabled=False):
+            output, weights = sdpa_attention_forward(
+                module, query.float(), key.float(), value.float(), attention_mask, **kwargs
+            )
+        return output.to(query.dtype), weights
     return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
 
 
