@@ -73,7 +73,7 @@ def load_backbone(name: str) -> Backbone:
             f"--backbone {name}: cannot load it ({reason}); give builtin, a hub id such as"
             " intfloat/multilingual-e5-small, or a folder with config.json, model.safetensors and tokenizer.json"
         ) from error
-    if encoder.config.is_encoder_decoder or getattr(encoder.config, "is_decoder", False):
+    if getattr(encoder.config, "is_encoder_decoder", False) or getattr(encoder.config, "is_decoder", False):
         raise UserError(f"--backbone {name}: {encoder.config.model_type} is not an encoder; lrc needs one")
     if getattr(encoder, "pooler", None) is not None:
         encoder.pooler = None  # neither task uses it, and many checkpoints leave it untrained

@@ -164,7 +164,7 @@ class Trainer:
                 for name, value in trained.items():
                     value.copy_(tensors[f"model.{name}"])
                     self._optimizer.state[value] = {
-                        key: tensors[f"optimizer.{key}.{name}"].to("cpu" if key == "step" else self._device)
+                        key: tensors[f"optimizer.{key}.{name}"].to(self._device)
                         for key in ("step", "exp_avg", "exp_avg_sq")
                     }
             self.step, self.seconds, self.losses = progress["step"], progress["seconds"], progress["losses"]
