@@ -28,11 +28,15 @@ def progress(what: str, total: int, done: int = 0) -> Iterator[Any]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[text]}"),
     )
-    with Progress(*columns, console=_ERR) as bar:
+    with Progress(*columns, console=_ERR, disable=not _ERR.is_terminal) as bar:
         task = bar.add_task(what, total=total, completed=done, text="")
 
         def advance(count: int = 1, text: str = "") -> None:
+            before = bar.tasks[0].completed
             bar.update(task, advance=count, text=text)
+            # In a log file there is no bar to redraw: a line each tenth of the way.
+            if not _ERR.is_terminal and 10 * before // max(total, 1) < 10 * (before + count) // max(total, 1):
+                note(f"{what} {before + count:.0f}/{total}  {text}")
 
         yield advance
 

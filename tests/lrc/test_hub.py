@@ -61,8 +61,10 @@ def test_hub_id_is_fetched_trained_and_remembered(hub: str, tmp_path: Path) -> N
     arguments = ["train", "--task", "qa", "--train", str(EXAMPLES / "qa.{lang}.json"), "--langs", "ar", "--shots", "4"]
     for repo, code in ((REPO, 0), ("some-lab/absent", 2)):
         result = subprocess.run(
-            [sys.executable, "-c", "from lrc.cli import main; main()", *arguments]
-            + ["--backbone", repo, "--steps", "1", "--out", str(tmp_path / f"run{code}")],
+            [
+                *(sys.executable, "-c", "from lrc.cli import main; main()", *arguments),
+                *("--backbone", repo, "--steps", "1", "--out", str(tmp_path / f"run{code}")),
+            ],
             env=environment,
             capture_output=True,
             text=True,
