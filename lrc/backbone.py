@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -63,8 +62,10 @@ def load_backbone(name: str) -> Backbone:
     transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
         encoder = transformers.AutoModel.from_pretrained(source, dtype=torch.float32, attn_implementation="sdpa")
-        if Path(source, "tokenizer.json").is_file():
-            tokenizer = Tokenizer.from_file(str(Path(source, "tokenizer.json")))
+        # The file itself: AutoTokenizer may rebuild it by the model's type and change what it does.
+        file = transformers.utils.cached_file(source, "tokenizer.json", _raise_exceptions_for_missing_entries=False)
+        if file is not None:
+            tokenizer = Tokenizer.from_file(file)
         else:
             tokenizer = transformers.AutoTokenizer.from_pretrained(source, use_fast=True).backend_tokenizer
     except (OSError, ValueError, AttributeError, KeyError) as error:

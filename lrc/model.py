@@ -122,12 +122,8 @@ def build_model(
     torch.manual_seed(settings.seed)
     encoder = backbone.encoder
     enable(encoder)
-    if settings.prompt_length and batch is not None:
-        inputs = {name: value for name, value in batch.items() if name in ("input_ids", "attention_mask")}
-        add_prefixes(encoder, inputs, settings.prompt_length, settings.seed)
-    elif state is not None:
-        empty_prefixes(encoder, {name.removeprefix("encoder."): value for name, value in state.items()})
     if settings.lora_rank:
+        # Before the prefixes: injecting freezes every parameter that is not LoRA's.
         inject_adapter_in_model(
             LoraConfig(
                 r=settings.lora_rank,
@@ -137,6 +133,11 @@ def build_model(
             ),
             encoder,
         )
+    if settings.prompt_length and batch is not None:
+        inputs = {name: value for name, value in batch.items() if name in ("input_ids", "attention_mask")}
+        add_prefixes(encoder, inputs, settings.prompt_length, settings.seed)
+    elif state is not None:
+        empty_prefixes(encoder, {name.removeprefix("encoder."): value for name, value in state.items()})
     model = TaskModel(encoder, SpanHead(backbone.width) if settings.kind == QA else PairHead(backbone.width))
     if state is not None:
         expected = model.trained_state()

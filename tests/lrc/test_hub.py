@@ -33,7 +33,7 @@ def hub(tiny: Path) -> Iterator[str]:
             file = tiny / name
             if not self.path.startswith(prefix) or not file.is_file():
                 self.send_response(404)
-                self.send_header("X-Error-Code", "EntryNotFound" if self.path.startswith(prefix) else "RepoNotFound")
+                self.send_header("X-Error-Code", "EntryNotFound" if f"/{REPO}/" in self.path else "RepoNotFound")
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from lrc import prefix
 from lrc.align import alignment_loss
@@ -17,7 +18,7 @@ from lrc.run import load_run
 from lrc.settings import TrainSettings
 from lrc_runtime.encoding import TextEncoder
 from lrc_runtime.manifest import Windowing
-from tests.conftest import EXAMPLES, make_tokenizer
+from tests.conftest import EXAMPLES, make_tokenizer, train_tiny
 
 IDS = torch.tensor([[0, 40, 50, 60, 2], [0, 70, 2, 1, 1]])
 MASK = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
@@ -135,9 +136,11 @@ def test_labels_point_at_the_answer(lang: str) -> None:
         held.add(feature.id)
         first, last = start - feature.inputs.context_start, end - feature.inputs.context_start
         question = answers[feature.id]
-        text = question.context[feature.inputs.offsets[first, 0] : feature.inputs.offsets[last, 1]]
-        assert question.answers[0][0] in text
-        assert len(text) <= len(question.answers[0][0]) + 8
+        text, begin = question.answers[0]
+        offsets = feature.inputs.offsets
+        assert text in question.context[offsets[first, 0] : offsets[last, 1]]
+        # No token more than needed: the outermost ones touch the answer.
+        assert offsets[first, 1] > begin and offsets[last, 0] < begin + len(text)
     assert held == set(answers)
     assert any(feature.target == (0, 0) for feature in features)
     assert locate(features[0].inputs, 10**6, 10**6 + 5) == (0, 0)
@@ -160,3 +163,24 @@ def test_schedule_keeps_translations_together_and_repeats_itself() -> None:
     assert sum(bool(matrix.any()) for matrix in shared) > 50
     mixed = [feature for batch in schedule(features[:8], source, 0.5, 16, 40, seed=5) for feature in batch]
     assert 0.4 < sum(feature.lang != "en" for feature in mixed) / len(mixed) < 0.6
+
+
+@pytest.mark.parametrize("fixture", ["qa_run", "pair_run"])
+def test_saved_run_holds_all_that_training_changed(fixture: str, tiny: Path, request: pytest.FixtureRequest) -> None:
+    """Prefixes, adapters and head move in training, and the loaded run has them where training left them."""
+    folder = request.getfixturevalue(fixture)
+    state = load_file(folder / "adapter.safetensors")
+    loaded = load_run(folder).model.trained_state()
+    assert loaded.keys() == state.keys()
+    assert all(torch.equal(loaded[name], value) for name, value in state.items())
+    for part in (".prefix.keys", ".prefix.values", "lora_A", "lora_B", "head."):
+        assert any(part in name for name in state), part
+    assert all(value.abs().max() > 0 for name, value in state.items() if "lora_B" in name)
+
+
+def test_prefixes_are_trained(tiny: Path, tmp_path: Path) -> None:
+    few = load_file(train_tiny(tiny, tmp_path / "few", "qa", "--steps", 1) / "adapter.safetensors")
+    more = load_file(train_tiny(tiny, tmp_path / "more", "qa", "--steps", 5) / "adapter.safetensors")
+    for name, value in few.items():
+        if ".prefix." in name:
+            assert not torch.equal(value, more[name]), name
