@@ -56,6 +56,7 @@ def load_backbone(name: str) -> Backbone:
         UserError: If it cannot be found or is not an encoder with a fast tokenizer.
     """
     import transformers
+    from transformers.utils.hub import cached_file
 
     source = str(builtin_folder()) if name == BUILTIN else name
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
@@ -63,7 +64,7 @@ def load_backbone(name: str) -> Backbone:
     try:
         encoder = transformers.AutoModel.from_pretrained(source, dtype=torch.float32, attn_implementation="sdpa")
         # The file itself: AutoTokenizer may rebuild it by the model's type and change what it does.
-        file = transformers.utils.cached_file(source, "tokenizer.json", _raise_exceptions_for_missing_entries=False)
+        file = cached_file(source, "tokenizer.json", _raise_exceptions_for_missing_entries=False)
         if file is not None:
             tokenizer = Tokenizer.from_file(file)
         else:

@@ -165,5 +165,5 @@ def _resolve_steps(settings: TrainSettings, data: TrainingData, epochs: float | 
 def default_steps(is_qa: bool, has_source: bool) -> int:
     """Returns the steps of a run that names none: what a few hundred labels need, or a few thousand."""
     if is_qa:
-        return 1200 if has_source else 400
-    return 800 if has_source else 300
+        return 700 if has_source else 250
+    return 500 if has_source else 250

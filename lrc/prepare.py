@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from .distractors import add_distractors
 from .errors import UserError
 from .examples import BadExamples, Example, per_language, read_parallel
 from .settings import TrainSettings
@@ -80,4 +81,4 @@ def _read_source(task: Task, settings: TrainSettings, bad: BadExamples) -> list[
         return []
     examples = reader(task)(Path(settings.source), settings.source_lang, bad)
     ranked = sorted(examples, key=lambda item: rank(settings.seed, item.id))
-    return ranked[: settings.source_limit]
+    return add_distractors(ranked[: settings.source_limit], settings.seed)

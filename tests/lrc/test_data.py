@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from lrc.distractors import add_distractors
 from lrc.errors import UserError
 from lrc.examples import BadExamples, Pair, Question, read_pairs, read_parallel, read_questions
 from lrc.shots import draw, remainder
@@ -163,3 +164,19 @@ def test_every_real_file_can_be_read() -> None:
     for path in sorted((root / "parallel").glob("ntrex.*.txt")):
         total += len(read_parallel(root / "parallel" / "ntrex.en.txt", path))
     assert total > 80_000
+
+
+def test_distractors_move_answers_with_their_text() -> None:
+    questions = read_questions(EXAMPLES / "qa.hi.json", "hi", BadExamples(False))
+    originals = {question.id: question for question in questions}
+    joined = [item for item in add_distractors(questions, 3) if isinstance(item, Question)]
+    assert {item.id for item in joined} == set(originals)
+    for item in joined:
+        assert originals[item.id].context in item.context
+        for text, start in item.answers:
+            assert item.context[start : start + len(text)] == text
+    before = sum(item.context.endswith(originals[item.id].context) for item in joined)
+    unchanged = sum(item.context == originals[item.id].context for item in joined)
+    assert unchanged == 16 and before - unchanged == 32
+    pairs = read_pairs(EXAMPLES / "pairs.hi.tsv", "hi", BadExamples(False))
+    assert sorted(pairs, key=lambda pair: pair.id) == sorted(add_distractors(pairs, 3), key=lambda pair: pair.id)
