@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from lrc_runtime.errors import LrcError
-
 app = typer.Typer(
     name="lrc",
     help="Learn question answering and paraphrase detection from few labels; compile them for small devices.",
@@ -154,7 +152,12 @@ def main() -> None:
     """Runs the command; a user's error is one line and exit code 2, only a bug shows a traceback."""
     try:
         app()
-    except LrcError as error:
+    except ValueError as error:
+        # Imported late: the runtime's package brings onnxruntime along.
+        from lrc_runtime.errors import LrcError
+
+        if not isinstance(error, LrcError):
+            raise
         _fail(str(error))
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):

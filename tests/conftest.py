@@ -80,12 +80,17 @@ def lrc(*arguments: object) -> str:
     return result.stdout
 
 
-def train_tiny(backbone: Path, out: Path, task: str, *extra: object) -> Path:
+def tiny_arguments(backbone: Path, out: Path, task: str, *extra: object) -> list[str]:
     pattern = "qa.{lang}.json" if task == "qa" else "pairs.{lang}.tsv"
-    lrc(
+    arguments = (
         *("train", "--task", task, "--train", EXAMPLES / pattern, "--langs", "de,hi,ar", "--shots", 8),
         *("--backbone", backbone, "--steps", 4, "--precision", "fp32", "--out", out, *extra),
     )
+    return [str(argument) for argument in arguments]
+
+
+def train_tiny(backbone: Path, out: Path, task: str, *extra: object) -> Path:
+    lrc(*tiny_arguments(backbone, out, task, *extra))
     return out
 
 
