@@ -72,11 +72,11 @@ def test_resume_refuses_a_damaged_checkpoint(tiny: Path, tmp_path: Path, monkeyp
 def test_a_tiny_backbone_learns_its_labels(tiny: Path, tmp_path: Path, task: str, pattern: str) -> None:
     lrc(
         *("train", "--task", task, "--train", EXAMPLES / pattern, "--langs", "hi,zh", "--shots", 4),
-        *("--backbone", tiny, "--steps", 120, "--lr", 0.005, "--batch-size", 8),
+        *("--backbone", tiny, "--steps", 300, "--lr", 0.002, "--batch-size", 8),
         *("--precision", "fp32", "--out", tmp_path / "run"),
     )
     losses = [entry["task"] for entry in json.loads((tmp_path / "run" / "metrics.json").read_text())["loss"]]
-    assert sum(losses[-5:]) < 0.1 * sum(losses[:5])
+    assert sum(losses[-5:]) < 0.2 * sum(losses[:5])
 
 
 def test_alignment_term_brings_translations_together(tiny: Path, tmp_path: Path) -> None:
