@@ -21,5 +21,7 @@ def alignment_loss(pooled: torch.Tensor, translations: torch.Tensor) -> torch.Te
     rows = counts > 0
     if not bool(rows.any()):
         return None
-    others = (translations.to(pooled.dtype) @ pooled)[rows] / counts[rows, None]
+    # Autocast would take the product in bfloat16, too coarse for distances near zero.
+    with torch.autocast(pooled.device.type, enabled=False):
+        others = (translations.to(pooled.dtype) @ pooled)[rows] / counts[rows, None]
     return (1 - functional.cosine_similarity(pooled[rows], others, dim=-1)).mean()
