@@ -147,7 +147,7 @@ def build_model(
     return model.eval()
 
 
-def task_loss(outputs: dict[str, torch.Tensor], batch: dict[str, torch.Tensor], smoothing: float) -> torch.Tensor:
+def task_loss(outputs: dict[str, torch.Tensor], batch: dict[str, torch.Tensor]) -> torch.Tensor:
     """Cross-entropy of the labels.
 
     Args:
@@ -155,13 +155,12 @@ def task_loss(outputs: dict[str, torch.Tensor], batch: dict[str, torch.Tensor], 
         batch: For spans `start_positions` and `end_positions` (batch,) and `span_mask` (batch, length), true
             where a span may begin or end and at the first token, which means "no answer here"; for pairs
             `labels` (batch,).
-        smoothing: Label smoothing of pairs.
 
     Returns:
         The mean over the batch; for spans of start and end together.
     """
     if "labels" in batch:
-        return nn.functional.cross_entropy(outputs["logits"].float(), batch["labels"], label_smoothing=smoothing)
+        return nn.functional.cross_entropy(outputs["logits"].float(), batch["labels"])
     losses = [
         nn.functional.cross_entropy(
             outputs[f"{side}_logits"].float().masked_fill(~batch["span_mask"], -1e9), batch[f"{side}_positions"]

@@ -25,7 +25,6 @@ from .tasks import find_task
 # Seconds of work that an interruption without warning can cost.
 _CHECKPOINT_SECONDS = 120
 _PARALLEL_BATCH = 16
-_LABEL_SMOOTHING = 0.0
 
 Report = Callable[[int, dict[str, float]], None]
 
@@ -106,7 +105,7 @@ class Trainer:
         batch = {name: value.to(self._device) for name, value in collate(features, self._encoder).items()}
         with torch.autocast(self._device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
             hidden = self.model.encode(batch["input_ids"], batch["attention_mask"], batch["token_type_ids"])
-            loss = task_loss(self.model.head(hidden, batch["attention_mask"]), batch, _LABEL_SMOOTHING)
+            loss = task_loss(self.model.head(hidden, batch["attention_mask"]), batch)
             terms = {"task": float(loss.detach())}
             align = self._alignment(hidden, batch)
         if align is not None:
