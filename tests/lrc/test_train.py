@@ -124,11 +124,26 @@ def test_loss_that_is_not_finite_is_refused(tiny: Path, tmp_path: Path) -> None:
 def test_device_and_precision_are_resolved() -> None:
     assert launch.pick_device("cpu") == "cpu"
     assert launch.pick_precision("fp32", "cpu") == "fp32"
-    assert launch.pick_precision("auto", "cpu") in ("fp32", "bf16")
     if not torch.cuda.is_available():
         with pytest.raises(UserError, match="no CUDA"):
             launch.pick_device("cuda")
         assert launch.pick_device("auto") == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "precision"),
+    [
+        ({"avx512_f": True, "avx512_bf16": False}, "fp32"),
+        ({"avx512_bf16": True}, "bf16"),
+        ({"amx_bf16": True}, "bf16"),
+        ({}, "fp32"),
+    ],
+)
+def test_precision_on_a_processor_follows_its_instructions(
+    capabilities: dict[str, bool], precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    assert launch.pick_precision("auto", "cpu") == precision
 
 
 @pytest.mark.gpu
