@@ -40,7 +40,7 @@ def train(
     steps: Annotated[int | None, typer.Option(help="Optimiser steps; default by task and labels.", min=1)] = None,
     epochs: Annotated[float | None, typer.Option(help="Passes over the labels, instead of --steps.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Examples a step; default by task.", min=1)] = None,
-    lr: Annotated[float, typer.Option(help="Peak learning rate.")] = 1e-3,
+    lr: Annotated[float | None, typer.Option(help="Peak learning rate; default by task.")] = None,
     prompt_length: Annotated[int, typer.Option(help="Soft prompt: keys and values a layer.", min=0)] = 8,
     lora_rank: Annotated[int, typer.Option(help="Rank of LoRA in every linear layer.", min=0)] = 16,
     align_weight: Annotated[float, typer.Option(help="Weight of the alignment term.", min=0)] = 0.1,
@@ -61,9 +61,10 @@ def train(
         return
     if task is None:
         raise typer.BadParameter("give a task, or --resume RUN", param_hint="--task")
+    kind = find_task(task).kind
     settings = TrainSettings(
         task=task,
-        kind=find_task(task).kind,
+        kind=kind,
         langs=split_langs(langs),
         shots=shots,
         seed=seed,
@@ -77,7 +78,7 @@ def train(
         parallel=list(parallel) if parallel else None,
         steps=steps or 0,
         batch_size=batch_size or 0,
-        lr=lr,
+        lr=launch.default_lr(kind) if lr is None else lr,
         prompt_length=prompt_length,
         lora_rank=lora_rank,
         align_weight=align_weight,
