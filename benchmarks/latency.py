@@ -12,7 +12,8 @@ import torch
 
 import lrc_runtime
 from lrc import run as run_folder
-from lrc.examples import BadExamples, read_questions
+from lrc.data.examples import BadExamples
+from lrc.data.readers import read_questions
 from lrc.lower import lower
 from lrc.run import load_run
 from lrc.scoring import torch_answerer

@@ -56,25 +56,13 @@ def load_backbone(name: str) -> Backbone:
         UserError: If it cannot be found or is not an encoder with a fast tokenizer.
     """
     import transformers
-    from transformers.utils.hub import cached_file
 
-    source = str(builtin_folder()) if name == BUILTIN else name
-    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    source = _source(name)
     try:
         encoder = transformers.AutoModel.from_pretrained(source, dtype=torch.float32, attn_implementation="sdpa")
-        # The file itself: AutoTokenizer may rebuild it by the model's type and change what it does.
-        file = cached_file(source, "tokenizer.json", _raise_exceptions_for_missing_entries=False)
-        if file is not None:
-            tokenizer = Tokenizer.from_file(file)
-        else:
-            tokenizer = transformers.AutoTokenizer.from_pretrained(source, use_fast=True).backend_tokenizer
     except (OSError, ValueError, AttributeError, KeyError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(
-            f"--backbone {name}: cannot load it ({reason}); give builtin, a hub id such as"
-            " intfloat/multilingual-e5-small, or a folder with config.json, model.safetensors and tokenizer.json"
-        ) from error
+        raise _unloadable(name, error) from error
+    tokenizer = load_tokenizer(name)
     if getattr(encoder.config, "is_encoder_decoder", False) or getattr(encoder.config, "is_decoder", False):
         raise UserError(f"--backbone {name}: {encoder.config.model_type} is not an encoder; lrc needs one")
     if getattr(encoder, "pooler", None) is not None:
@@ -82,6 +70,47 @@ def load_backbone(name: str) -> Backbone:
     encoder.eval().requires_grad_(False)
     licence = LICENCE if name == BUILTIN else f"see {name}"
     return Backbone(name, encoder, tokenizer, licence, _fingerprint(encoder))
+
+
+def load_tokenizer(name: str) -> Tokenizer:
+    """Loads a backbone's tokenizer alone.
+
+    Args:
+        name: As for `load_backbone`.
+
+    Raises:
+        UserError: If it cannot be found or is not a fast tokenizer.
+    """
+    import transformers
+    from transformers.utils.hub import cached_file
+
+    source = _source(name)
+    try:
+        # The file itself: AutoTokenizer may rebuild it by the model's type and change what it does.
+        file = cached_file(source, "tokenizer.json", _raise_exceptions_for_missing_entries=False)
+        if file is not None:
+            return Tokenizer.from_file(file)
+        tokenizer: Tokenizer = transformers.AutoTokenizer.from_pretrained(source, use_fast=True).backend_tokenizer
+        return tokenizer
+    except (OSError, ValueError, AttributeError, KeyError) as error:
+        raise _unloadable(name, error) from error
+
+
+def _source(name: str) -> str:
+    """Returns where transformers finds a backbone, and quiets transformers."""
+    import transformers
+
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    return str(builtin_folder()) if name == BUILTIN else name
+
+
+def _unloadable(name: str, error: Exception) -> UserError:
+    reason = " ".join(str(error).split())[:200]
+    return UserError(
+        f"--backbone {name}: cannot load it ({reason}); give builtin, a hub id such as"
+        " intfloat/multilingual-e5-small, or a folder with config.json, model.safetensors and tokenizer.json"
+    )
 
 
 def _fingerprint(module: nn.Module) -> str:

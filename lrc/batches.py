@@ -10,8 +10,8 @@ import torch
 from lrc_runtime.encoding import ModelInput, TextEncoder
 from lrc_runtime.manifest import Decoding
 
-from .examples import Example, Pair, Question
-from .shots import rank
+from .data.examples import Example, Pair, Question
+from .data.shots import rank
 
 # Batches whose examples are sorted by length together: little padding, yet batches that vary.
 _POOL = 16
@@ -45,8 +45,8 @@ def build_features(
     """Encodes examples.
 
     A question gives one feature for each window that holds its answer. Windows without it teach one thing only,
-    to say so, and are the longest inputs there are: only one question in eight gives them too. Answers that are
-    longer than decoding allows are no labels at all.
+    to say so, and are the longest inputs there are: only one question in eight gives them too, and every question
+    that its context does not answer. Answers that are longer than decoding allows are no labels at all.
 
     Args:
         examples: Questions and pairs.
@@ -62,10 +62,11 @@ def build_features(
     asked = encoder.tokenize([question.question for question in questions])
     contexts = encoder.tokenize([question.context for question in questions])
     for question, tokens, context in zip(questions, asked, contexts, strict=True):
-        text, start = question.answers[0]
-        keeps_others = int(rank(0, question.id)[:8], 16) % _KEEP_OTHERS == 0
+        # No answer stands in any window of a question that its context does not answer.
+        text, start = question.answers[0] if question.answers else ("", -1)
+        keeps_others = not question.answers or int(rank(0, question.id)[:8], 16) % _KEEP_OTHERS == 0
         for window in encoder.windows(tokens, context):
-            target = locate(window, start, start + len(text))
+            target = locate(window, start, start + len(text)) if question.answers else (0, 0)
             if target[1] - target[0] >= max_answer_length:
                 continue
             if target != (0, 0) or keeps_others:
@@ -117,7 +118,14 @@ def collate(features: Sequence[Feature], encoder: TextEncoder) -> dict[str, torc
 
 
 def schedule(
-    target: Sequence[Feature], source: Sequence[Feature], target_share: float, batch_size: int, steps: int, seed: int
+    target: Sequence[Feature],
+    source: Sequence[Feature],
+    target_share: float,
+    batch_size: int,
+    steps: int,
+    seed: int,
+    pseudo: Sequence[Feature] = (),
+    pseudo_share: float = 0.0,
 ) -> Iterator[list[Feature]]:
     """Yields the batches of a whole run, the same for the same arguments.
 
@@ -131,8 +139,11 @@ def schedule(
         batch_size: Features a batch.
         steps: Number of batches.
         seed: Of the order.
+        pseudo: Features of pseudo-labels; each pass takes other ones, as long as there are any left.
+        pseudo_share: Their share of a pass, below 1 where there are labels.
     """
     rng = np.random.default_rng(seed)
+    waiting: list[int] = []
     made = 0
     while made < steps:
         units = [[feature] for feature in source]
@@ -141,6 +152,11 @@ def schedule(
             repeats = max(1, round(len(source) * target_share / (1 - target_share) / len(target)))
         for _ in range(repeats):
             units += _translations(target, rng)
+        wanted = _pseudo_count(sum(map(len, units)), len(pseudo), pseudo_share)
+        while len(waiting) < wanted:
+            waiting += rng.permutation(len(pseudo)).tolist()
+        units += [[pseudo[index]] for index in waiting[:wanted]]
+        del waiting[:wanted]
         rng.shuffle(units)
         for pool in _pools(units, _POOL * batch_size):
             batches = list(_fill(sorted(pool, key=lambda unit: max(f.inputs.length for f in unit)), batch_size))
@@ -149,6 +165,13 @@ def schedule(
                 made += 1
                 if made == steps:
                     return
+
+
+def _pseudo_count(labels: int, available: int, share: float) -> int:
+    """Returns how many pseudo-labels make up their share of a pass; all of them where there is no label."""
+    if not available or not labels:
+        return available
+    return round(labels * share / (1 - share))
 
 
 def _translations(features: Sequence[Feature], rng: np.random.Generator) -> list[list[Feature]]:

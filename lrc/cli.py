@@ -16,9 +16,13 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+data_app = typer.Typer(help="Fetch and check data.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(data_app, name="data")
+
 Langs = Annotated[str | None, typer.Option(help="Languages, separated by commas.")]
 DataDir = Annotated[str | None, typer.Option(help="Folder of the official data sets; default $LRC_DATA_DIR.")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Count and drop bad examples instead of stopping.")]
+Columns = Annotated[str | None, typer.Option(help="Names of your columns, as context=passage,answer=antwort.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Device = Annotated[str, typer.Option(help="auto, cuda or cpu.")]
 
@@ -30,12 +34,22 @@ def train(
     langs: Langs = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; default runs/TASK-LANGS-SHOTS-sSEED.")] = None,
     data_dir: DataDir = None,
-    train: Annotated[str | None, typer.Option(help="Own labels; {lang} stands for the language.")] = None,
+    train: Annotated[
+        str | None,
+        typer.Option("--train", "--data", help="Own labels: a file, or hf:REPO[:config]; {lang} is the language."),
+    ] = None,
     dev: Annotated[str | None, typer.Option(help="Own dev examples, likewise.")] = None,
+    columns: Columns = None,
+    shots_file: Annotated[Path | None, typer.Option(help="Take the shots of another run's shots.json.")] = None,
     source: Annotated[str | None, typer.Option(help="Labels in a high-resource language.")] = None,
     source_lang: Annotated[str, typer.Option(help="Its language.")] = "en",
     source_limit: Annotated[int | None, typer.Option(help="Labels to take from it.", min=1)] = None,
+    pseudo: Annotated[
+        list[str] | None, typer.Option(help="Pseudo-labels that `lrc pseudo` wrote; {lang} as in --train; repeatable.")
+    ] = None,
+    pseudo_weight: Annotated[float, typer.Option(help="Share of pseudo-labels in each pass, below 1.")] = 0.5,
     parallel: Annotated[tuple[str, str] | None, typer.Option(help="Two line-aligned files to align on.")] = None,
+    bitext: Annotated[str | None, typer.Option(help="The same as one .tsv or .tmx file.")] = None,
     backbone: Annotated[str, typer.Option(help="builtin, a Hugging Face hub id, or a folder.")] = "builtin",
     steps: Annotated[int | None, typer.Option(help="Optimiser steps; default by task and labels.", min=1)] = None,
     epochs: Annotated[float | None, typer.Option(help="Passes over the labels, instead of --steps.")] = None,
@@ -53,8 +67,8 @@ def train(
 ) -> None:
     """Train soft prompts, LoRA and a task head on few labels."""
     from . import launch
-    from .settings import TrainSettings, split_langs
-    from .tasks import find_task
+    from .data.tasks import find_task
+    from .settings import TrainSettings, split_columns, split_langs
 
     if resume is not None:
         launch.resume(resume)
@@ -72,10 +86,14 @@ def train(
         data_dir=data_dir,
         train=train,
         dev=dev,
+        columns=split_columns(columns),
+        shots_file=str(shots_file) if shots_file else None,
         source=source,
         source_lang=source_lang,
         source_limit=source_limit,
-        parallel=list(parallel) if parallel else None,
+        pseudo=pseudo or None,
+        pseudo_weight=pseudo_weight,
+        parallel=list(parallel) if parallel else [bitext] if bitext else None,
         steps=steps or 0,
         batch_size=batch_size or 0,
         lr=launch.default_lr(kind) if lr is None else lr,
@@ -96,7 +114,11 @@ def evaluate(
     langs: Langs = None,
     task: Annotated[str | None, typer.Option(help="Task to test on; default the one it was trained on.")] = None,
     data_dir: DataDir = None,
-    test: Annotated[str | None, typer.Option(help="Own test examples; {lang} stands for the language.")] = None,
+    test: Annotated[
+        str | None,
+        typer.Option("--test", "--data", help="Own test examples: a file, or hf:REPO[:config]; {lang} as in train."),
+    ] = None,
+    columns: Columns = None,
     limit: Annotated[int | None, typer.Option(help="Examples a language.", min=1)] = None,
     device: Device = "auto",
     skip_bad: SkipBad = False,
@@ -104,9 +126,11 @@ def evaluate(
 ) -> None:
     """Score a run or a bundle on test examples, by language."""
     from .evaluate import evaluate_path
-    from .settings import split_langs
+    from .settings import split_columns, split_langs
 
-    evaluate_path(path, split_langs(langs), task, data_dir, test, limit, device, skip_bad, as_json)
+    evaluate_path(
+        path, split_langs(langs), task, data_dir, test, split_columns(columns), limit, device, skip_bad, as_json
+    )
 
 
 @app.command()
@@ -147,6 +171,60 @@ def compare(
     from lrc_runtime import cli as runtime
 
     typer.echo(runtime.compare(bundle, first, second, as_json))
+
+
+@app.command()
+def pseudo(
+    texts: Annotated[Path, typer.Argument(help="Text: .txt, .jsonl, or a folder of these.", metavar="TEXT")],
+    lang: Annotated[str, typer.Option(help="Its language.")],
+    out: Annotated[Path, typer.Option(help="JSONL file to write.")],
+    generator: Annotated[str, typer.Option(help="spans or clozes.")] = "spans",
+    limit: Annotated[int | None, typer.Option(help="Most examples.", min=1)] = None,
+    least_score: Annotated[float, typer.Option(help="Leave out examples that score less, 0 to 1.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Of the generator's choices.", min=0)] = 0,
+    skip_bad: SkipBad = False,
+) -> None:
+    """Make labelled examples from unlabelled text."""
+    from .pseudo.make import make
+
+    make(generator, texts, lang, out, seed, limit, least_score, skip_bad)
+
+
+@data_app.command("get")
+def data_get(
+    name: Annotated[str, typer.Argument(help="mlqa, xquad, pawsx or tydiqa.", metavar="SET")],
+    data_dir: Annotated[Path | None, typer.Option(help="Folder to put it in; default $LRC_DATA_DIR.")] = None,
+    mirror: Annotated[str | None, typer.Option(help="Address of a folder that has the same files.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Fetch anew what is there already.")] = False,
+    timeout: Annotated[float, typer.Option(help="Seconds without a byte that count as a cut.", min=0.1)] = 30.0,
+) -> None:
+    """Download a published data set, resuming what was cut."""
+    import os
+
+    from .data.catalogue import get
+    from .errors import UserError
+
+    folder = data_dir or (Path(os.environ["LRC_DATA_DIR"]) if os.environ.get("LRC_DATA_DIR") else None)
+    if folder is None:
+        raise UserError("no data folder: give --data-dir or set LRC_DATA_DIR")
+    get(name, folder, mirror, again, timeout)
+
+
+@data_app.command("check")
+def data_check(
+    files: Annotated[list[Path], typer.Argument(help="Files of labels, in any format.", metavar="FILE...")],
+    lang: Annotated[str | None, typer.Option(help="Their language; default by file name.")] = None,
+    kind: Annotated[str | None, typer.Option(help="qa or paraphrase; default by columns.")] = None,
+    columns: Columns = None,
+    backbone: Annotated[str, typer.Option(help="Whose tokens to count; none for no counts.")] = "builtin",
+    max_answer_length: Annotated[int, typer.Option(help="Longest answer in tokens that decoding allows.", min=1)] = 30,
+    fix: Annotated[bool, typer.Option("--fix", help="Write a repaired copy, NAME.fixed.json or .tsv.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Look labels over; exit code 1 when something is wrong."""
+    from .data_command import print_check
+
+    raise typer.Exit(print_check(files, lang, kind, columns, backbone, max_answer_length, fix, as_json))
 
 
 def main() -> None:

@@ -5,7 +5,15 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 _ERR = Console(stderr=True, highlight=False)
@@ -18,12 +26,12 @@ def note(message: str) -> None:
 
 
 @contextmanager
-def progress(what: str, total: int, done: int = 0) -> Iterator[Any]:
-    """Shows a progress bar with steps and time left; gives `advance(count, text)`."""
+def progress(what: str, total: int, done: int = 0, unit: str = "steps") -> Iterator[Any]:
+    """Shows a progress bar with time left; gives `advance(count, text, total)`. `unit` is `steps` or `bytes`."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        DownloadColumn() if unit == "bytes" else MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[text]}"),
@@ -31,11 +39,11 @@ def progress(what: str, total: int, done: int = 0) -> Iterator[Any]:
     with Progress(*columns, console=_ERR, disable=not _ERR.is_terminal) as bar:
         task = bar.add_task(what, total=total, completed=done, text="")
 
-        def advance(count: int = 1, text: str = "") -> None:
+        def advance(count: int = 1, text: str = "", total: int | None = total) -> None:
             before = bar.tasks[0].completed
-            bar.update(task, advance=count, text=text)
+            bar.update(task, advance=count, text=text, total=total)
             # In a log file there is no bar to redraw: a line each tenth of the way.
-            if not _ERR.is_terminal and 10 * before // max(total, 1) < 10 * (before + count) // max(total, 1):
+            if not _ERR.is_terminal and total and 10 * before // total < 10 * (before + count) // total:
                 note(f"{what} {before + count:.0f}/{total}  {text}")
 
         yield advance

@@ -7,8 +7,8 @@ never looks at the question; and it learns that answers stand early. A foreign p
 from collections.abc import Sequence
 from dataclasses import replace
 
-from .examples import Example, Question
-from .shots import rank
+from .data.examples import Example, Question
+from .data.shots import rank
 
 # Code points of the foreign passage, and contexts that are long enough without one.
 _PASSAGE = 500

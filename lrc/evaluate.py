@@ -1,7 +1,6 @@
 """`lrc eval`: scores a run (torch) or a bundle (runtime) on test examples, through the same decoding code."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,13 @@ from lrc_runtime.manifest import MANIFEST
 
 from . import run as run_folder
 from .console import note, progress, score_table
+from .data.examples import BadExamples, Example
+from .data.tasks import Task, check_langs, data_root, find_task, read_own, read_test
 from .errors import UserError
-from .examples import BadExamples, Example, per_language
 from .launch import pick_device
 from .run import load_run
 from .scoring import Answerer, score_examples, summarise, torch_answerer
 from .settings import TrainSettings
-from .tasks import Task, check_langs, data_root, find_task, read_test, reader
 
 
 @dataclass(frozen=True)
@@ -45,6 +44,7 @@ def evaluate_path(
     task_name: str | None,
     data_dir: str | None,
     test: str | None,
+    columns: dict[str, str] | None,
     limit: int | None,
     device: str,
     skip_bad: bool,
@@ -58,6 +58,7 @@ def evaluate_path(
         task_name: Task to test on; the one it was trained on when None.
         data_dir: Folder of the official layouts.
         test: Pattern of the user's own test files.
+        columns: Names of their columns, where they are not lrc's.
         limit: Examples a language.
         device: Device of a run; a bundle runs on the CPU.
         skip_bad: Whether to drop bad examples.
@@ -73,7 +74,7 @@ def evaluate_path(
     langs = langs or subject.settings.langs
     check_langs(task, langs)
     bad = BadExamples(skip_bad)
-    groups = read_examples(task, langs, data_dir or subject.settings.data_dir, test, bad)
+    groups = read_examples(task, langs, data_dir or subject.settings.data_dir, test, columns, bad)
     if test is not None:
         # The parts of the official sets are apart, and PAWS-X numbers each part anew: there ids tell nothing.
         groups = {lang: _unseen(examples, subject, lang) for lang, examples in groups.items()}
@@ -120,12 +121,16 @@ def open_subject(path: Path, device: str) -> Subject:
 
 
 def read_examples(
-    task: Task, langs: list[str], data_dir: str | None, test: str | None, bad: BadExamples
+    task: Task,
+    langs: list[str],
+    data_dir: str | None,
+    test: str | None,
+    columns: dict[str, str] | None,
+    bad: BadExamples,
 ) -> dict[str, list[Example]]:
     """Reads the test examples of each language, from the user's own files or the official ones."""
     if test is not None:
-        read: Callable[[Path, str, BadExamples], list[Example]] = reader(task)
-        return per_language(test, langs, "--test", read, bad)
+        return read_own(task, test, langs, "--test", bad, columns, "test")
     if task.test is None:
         raise UserError(f"--task {task.name}: give your own test examples with --test FILE")
     root = data_root(data_dir)

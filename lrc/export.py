@@ -15,13 +15,13 @@ from lrc_runtime.session import Session
 from . import run as run_folder
 from .batches import build_features
 from .console import note, score_table, steps
+from .data.examples import Example
+from .data.tasks import LABELS, find_task
 from .errors import UserError
-from .examples import Example
 from .lower import lower
 from .prepare import prepare
 from .run import Run, load_run
 from .scoring import score_examples, summarise
-from .tasks import LABELS, find_task
 
 # Real inputs for tracing and proof: enough for batches of seven with different lengths.
 _PROOF_INPUTS = 14

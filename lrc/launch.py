@@ -10,11 +10,11 @@ import torch
 from . import run as run_folder
 from .backbone import load_backbone
 from .console import note, progress, score_table
+from .data.tasks import QA, check_langs, data_root, find_task, present_langs
 from .errors import UserError
 from .files import read_json, replace_folder, write_json
 from .prepare import TrainingData, prepare
 from .settings import TrainSettings
-from .tasks import QA, check_langs, data_root, find_task, present_langs
 from .train import Trainer
 
 _VERSIONS = ("torch", "transformers", "peft", "tokenizers", "numpy")
@@ -78,6 +78,7 @@ def _train(trainer: Trainer, data: TrainingData, settings: TrainSettings, folder
     note(
         f"training on {settings.device} in {settings.precision}: {len(data.target)} target labels"
         f" ({', '.join(settings.langs)}), {len(data.source)} source labels,"
+        f"{f' {len(data.pseudo)} pseudo-labels,' if data.pseudo else ''}"
         f" {100 * trainer.trained_share:.2f} % of the parameters; writing to {folder}"
     )
     if data.bad:
@@ -146,7 +147,7 @@ def pick_precision(name: str, device: str) -> str:
     if device == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
     # Processors with AVX-512 but without its bf16 instructions emulate them, at less than half the speed of float32.
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return "bf16" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "fp32"
 
 
@@ -154,20 +155,20 @@ def _resolve_steps(settings: TrainSettings, data: TrainingData, epochs: float | 
     """Fills in batch size and steps, by the task and the number of labels."""
     is_qa = settings.kind == QA
     settings.batch_size = settings.batch_size or (8 if is_qa else 32)
-    labels = len(data.target) + len(data.source)
+    labels = len(data.target) + len(data.source) + len(data.pseudo)
     if epochs is not None:
         if settings.steps:
             raise UserError("--steps and --epochs: give one of the two")
         settings.steps = max(1, round(epochs * labels / settings.batch_size))
     if not settings.steps:
-        settings.steps = default_steps(is_qa, bool(data.source))
+        settings.steps = default_steps(is_qa, bool(data.source or data.pseudo))
 
 
-def default_steps(is_qa: bool, has_source: bool) -> int:
+def default_steps(is_qa: bool, has_more: bool) -> int:
     """Returns the steps of a run that names none: what a few hundred labels need, or a few thousand."""
     if is_qa:
-        return 700 if has_source else 250
-    return 600 if has_source else 250
+        return 700 if has_more else 250
+    return 600 if has_more else 250
 
 
 def default_lr(kind: str) -> float:

@@ -47,13 +47,16 @@ def span_scores(prediction: str, answers: Sequence[str], lang: str, metric: str)
 
     Args:
         prediction: The predicted text.
-        answers: Accepted texts, at least one.
+        answers: Accepted texts; none where only the empty prediction is right, as SQuAD v2.0 has it.
         lang: Language of the context.
         metric: `squad` or `mlqa`.
 
     Returns:
         F1 over tokens and exact match, each 0 to 1.
     """
+    if not answers:
+        right = float(not prediction)
+        return right, right
     tokens = _NORMALISATIONS[metric]
     predicted = tokens(prediction, lang)
     gold = [tokens(answer, lang) for answer in answers]

@@ -7,9 +7,9 @@ from peft import LoraConfig, inject_adapter_in_model
 from torch import nn
 
 from .backbone import Backbone
+from .data.tasks import QA
 from .prefix import add_prefixes, empty_prefixes, enable
 from .settings import TrainSettings
-from .tasks import QA
 
 HIDDEN = "hidden"
 

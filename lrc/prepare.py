@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from .data.examples import BadExamples, Example
+from .data.parallel import read_parallel
+from .data.shots import draw, pick, rank, read_shots, remainder
+from .data.tasks import Task, data_root, find_task, read_labelled, read_own, read_source
 from .distractors import add_distractors
 from .errors import UserError
-from .examples import BadExamples, Example, per_language, read_parallel
 from .settings import TrainSettings
-from .shots import draw, rank, remainder
-from .tasks import Task, data_root, find_task, read_labelled, reader
 
 
 @dataclass
@@ -18,6 +19,7 @@ class TrainingData:
     Attributes:
         target: The shots of all languages.
         source: Labels in a high-resource language.
+        pseudo: Pseudo-labels.
         dev: For each language examples that the shots have not shown.
         parallel: Line-aligned sentences.
         shots: For each language the ids of the shots.
@@ -26,6 +28,7 @@ class TrainingData:
 
     target: list[Example]
     source: list[Example]
+    pseudo: list[Example]
     dev: dict[str, list[Example]]
     parallel: list[tuple[str, str]]
     shots: dict[str, list[str]]
@@ -44,21 +47,24 @@ def prepare(settings: TrainSettings) -> TrainingData:
     target: list[Example] = []
     dev: dict[str, list[Example]] = {}
     shots: dict[str, list[str]] = {}
+    chosen = read_shots(Path(settings.shots_file)) if settings.shots_file else None
     for lang, examples in labelled.items():
-        drawn = draw(examples, settings.shots, settings.seed, f"{settings.train or task.name} in {lang}")
+        what = f"{settings.train or task.name} in {lang}"
+        if chosen is None:
+            drawn = draw(examples, settings.shots, settings.seed, what)
+        else:
+            drawn = pick(examples, chosen.get(lang, []), f"--shots-file {settings.shots_file}: {what}")
         shots[lang] = [example.id for example in drawn]
         target += drawn
         # The ranking of the dev examples does not depend on the run's seed, so that runs compare.
         left = sorted(own_dev[lang] if own_dev else remainder(examples, drawn), key=lambda item: rank(0, item.id))
         dev[lang] = left[: settings.dev_limit]
     source = _read_source(task, settings, bad)
-    if not target and not source:
-        raise UserError("--shots 0: nothing to learn from; give --source, or at least one shot")
-    parallel: list[tuple[str, str]] = []
-    if settings.parallel:
-        first, second = settings.parallel
-        parallel = read_parallel(Path(first), Path(second))
-    return TrainingData(target, source, dev, parallel, shots, bad.count)
+    pseudo = _read_pseudo(task, settings, bad)
+    if not target and not source and not pseudo:
+        raise UserError("--shots 0: nothing to learn from; give --source, --pseudo, or at least one shot")
+    parallel = read_parallel([Path(path) for path in settings.parallel]) if settings.parallel else []
+    return TrainingData(target, source, pseudo, dev, parallel, shots, bad.count)
 
 
 def read_files(
@@ -67,9 +73,10 @@ def read_files(
     """Reads the labelled examples of each language, and the user's own dev examples where there are any."""
     own_dev = None
     if settings.dev:
-        own_dev = per_language(settings.dev, settings.langs, "--dev", reader(task), bad)
+        own_dev = read_own(task, settings.dev, settings.langs, "--dev", bad, settings.columns, "dev")
     if settings.train:
-        return per_language(settings.train, settings.langs, "--train", reader(task), bad), own_dev
+        labelled = read_own(task, settings.train, settings.langs, "--train", bad, settings.columns, "train")
+        return labelled, own_dev
     if task.labelled is None:
         raise UserError(f"--task {task.name}: give your own labels with --train FILE")
     root = data_root(settings.data_dir)
@@ -79,6 +86,18 @@ def read_files(
 def _read_source(task: Task, settings: TrainSettings, bad: BadExamples) -> list[Example]:
     if not settings.source:
         return []
-    examples = reader(task)(Path(settings.source), settings.source_lang, bad)
+    examples = read_source(task, settings.source, settings.source_lang, bad, None, "train")
     ranked = sorted(examples, key=lambda item: rank(settings.seed, item.id))
     return add_distractors(ranked[: settings.source_limit], settings.seed)
+
+
+def _read_pseudo(task: Task, settings: TrainSettings, bad: BadExamples) -> list[Example]:
+    if not 0 < settings.pseudo_weight < 1:
+        raise UserError(f"--pseudo-weight {settings.pseudo_weight}: must be above 0 and below 1")
+    examples: list[Example] = []
+    for pattern in settings.pseudo or []:
+        # One file may hold several languages, so unlike --train a pattern without {lang} is read once.
+        langs = settings.langs if "{lang}" in pattern else settings.langs[:1]
+        for own in read_own(task, pattern, langs, "--pseudo", bad, None, "train").values():
+            examples += own
+    return examples

@@ -20,11 +20,11 @@ from lrc_runtime.encoding import TextEncoder
 from lrc_runtime.manifest import Decoding, Windowing
 
 from .backbone import Backbone, load_backbone
+from .data.tasks import QA
 from .errors import UserError
 from .files import read_json, write_file
 from .model import TaskModel, build_model
 from .settings import TrainSettings
-from .tasks import QA
 
 SETTINGS = "settings.json"
 SHOTS = "shots.json"

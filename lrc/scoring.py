@@ -11,10 +11,10 @@ from lrc_runtime import ParaphraseDetector, QuestionAnswerer
 from lrc_runtime.encoding import TextEncoder
 from lrc_runtime.manifest import Decoding
 
-from .examples import Example, Pair, Question
+from .data.examples import Example, Pair, Question
+from .data.tasks import LABELS
 from .metrics import span_scores
 from .model import TaskModel
-from .tasks import LABELS
 
 Answerer = QuestionAnswerer | ParaphraseDetector
 Progress = Callable[[int], None]

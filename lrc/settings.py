@@ -23,11 +23,15 @@ class TrainSettings:
         data_dir: Folder of the official layouts, where one was used.
         train: Pattern of the user's own training files.
         dev: Pattern of the user's own dev files.
+        columns: Names of the columns in the user's own files, where they are not lrc's.
+        shots_file: File of the ids of the shots, where they were not drawn.
         source: File of labels in a high-resource language.
         source_lang: Its language.
         source_limit: Labels taken from it.
         target_share: Share of target labels in each pass where there is a source.
-        parallel: Two line-aligned files whose lines are aligned.
+        pseudo: Patterns of files of pseudo-labels.
+        pseudo_weight: Share of pseudo-labels in each pass.
+        parallel: Files of parallel text.
         steps: Optimiser steps.
         batch_size: Examples a step.
         lr: Peak learning rate.
@@ -57,10 +61,14 @@ class TrainSettings:
     data_dir: str | None = None
     train: str | None = None
     dev: str | None = None
+    columns: dict[str, str] | None = None
+    shots_file: str | None = None
     source: str | None = None
     source_lang: str = "en"
     source_limit: int | None = None
     target_share: float = 0.2
+    pseudo: list[str] | None = None
+    pseudo_weight: float = 0.5
     parallel: list[str] | None = None
     steps: int = 0
     batch_size: int = 16
@@ -106,3 +114,18 @@ class TrainSettings:
 def split_langs(text: str | None) -> list[str]:
     """Splits `--langs`; an empty list stands for the default."""
     return list(dict.fromkeys(lang.strip() for lang in (text or "").split(",") if lang.strip()))
+
+
+def split_columns(text: str | None) -> dict[str, str] | None:
+    """Splits `--columns`, as `context=passage,answer=antwort`.
+
+    Raises:
+        UserError: If a part is not of the form name=column.
+    """
+    if text is None:
+        return None
+    parts = [part.partition("=") for part in text.split(",")]
+    for name, sign, column in parts:
+        if not (name.strip() and sign and column.strip()):
+            raise UserError(f"--columns {text}: expected name=column, such as context=passage,answer=antwort")
+    return {name.strip(): column.strip() for name, _, column in parts}

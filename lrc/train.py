@@ -13,14 +13,14 @@ from . import run as run_folder
 from .align import alignment_loss
 from .backbone import Backbone, maximum_length
 from .batches import Feature, build_features, collate, schedule
+from .data.examples import Example
+from .data.tasks import find_task
 from .errors import UserError
-from .examples import Example
 from .files import write_json
 from .model import TaskModel, build_model, mean_pool, task_loss
 from .prepare import TrainingData
 from .scoring import score_examples, summarise, torch_answerer
 from .settings import TrainSettings
-from .tasks import find_task
 
 # Seconds of work that an interruption without warning can cost.
 _CHECKPOINT_SECONDS = 120
@@ -50,7 +50,8 @@ class Trainer:
         self._encoder = run_folder.text_encoder(backbone, settings)
         self._target = build_features(data.target, self._encoder, settings.max_answer_length)
         self._source = build_features(data.source, self._encoder, settings.max_answer_length)
-        first = collate((self._target or self._source)[: settings.batch_size], self._encoder)
+        self._pseudo = build_features(data.pseudo, self._encoder, settings.max_answer_length)
+        first = collate((self._target or self._source or self._pseudo)[: settings.batch_size], self._encoder)
         self.model = build_model(backbone, settings, batch=first).to(self._device)
         trained = self.model.trained_state()
         self._optimizer = torch.optim.AdamW(
@@ -80,7 +81,14 @@ class Trainer:
         """
         settings = self._settings
         batches = schedule(
-            self._target, self._source, settings.target_share, settings.batch_size, settings.steps, settings.seed
+            self._target,
+            self._source,
+            settings.target_share,
+            settings.batch_size,
+            settings.steps,
+            settings.seed,
+            self._pseudo,
+            settings.pseudo_weight,
         )
         began = saved = time.monotonic()
         before = self.seconds

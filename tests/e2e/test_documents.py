@@ -13,7 +13,8 @@ from tests.conftest import ROOT, data_dir
 
 DOCUMENTS = ["README.md", "docs/data.md", "docs/run.md", "docs/bundle.md", "docs/method.md"]
 # Run elsewhere: the environment by .ci/run, the demo and the devices' environments by test_environments.py.
-ELSEWHERE = ("make ", "python3 -m venv", ".venv", "pip ", "LRC_OPTIMUM_PYTHON")
+# Downloads are tested against a server on loopback.
+ELSEWHERE = ("lrc data get ", "make ", "python3 -m venv", ".venv", "pip ", "LRC_OPTIMUM_PYTHON")
 
 
 def blocks(document: str, language: str) -> list[str]:
@@ -31,8 +32,10 @@ def test_commands_of_a_document_run(document: str, tiny: Path, tmp_path: Path) -
                 continue
             words = shlex.split(os.path.expandvars(line.replace("$LRC_DATA_DIR", environment["LRC_DATA_DIR"])), True)
             assert words[0] == "lrc", line
+            if words[1] in ("train", "data"):
+                words += ["--backbone", str(tiny)]
             if words[1] == "train":
-                words += ["--backbone", str(tiny), "--steps", "2"]
+                words += ["--steps", "2"]
             if words[1] == "eval":
                 words += ["--limit", "8"]
             run(["-c", "from lrc.cli import main; main()", *words[1:]], tmp_path, environment)

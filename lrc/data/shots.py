@@ -3,8 +3,10 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
+from pathlib import Path
 
-from .errors import UserError
+from ..errors import UserError
+from ..files import read_json
 from .examples import Example, Pair, Question
 
 
@@ -45,6 +47,39 @@ def draw(examples: Sequence[Example], shots: int, seed: int, what: str) -> list[
         order.append(((taken[group], group if pair else rank(seed, example.id)), example))
         taken[group] += 1
     return [example for _, example in sorted(order, key=lambda item: item[0])][:shots]
+
+
+def pick(examples: Sequence[Example], ids: Sequence[str], what: str) -> list[Example]:
+    """Returns the examples of the given ids, in their order.
+
+    Args:
+        examples: All labels of one language.
+        ids: Of the shots.
+        what: Names the file and the language in the error.
+
+    Raises:
+        UserError: If an id is not among the examples, or there is none.
+    """
+    if not ids:
+        raise UserError(f"{what}: the file names no shot")
+    by_id = {example.id: example for example in examples}
+    missing = [identity for identity in ids if identity not in by_id]
+    if missing:
+        raise UserError(f"{what}: {len(missing)} of {len(ids)} ids are not in the data, such as {missing[0]}")
+    return [by_id[identity] for identity in ids]
+
+
+def read_shots(path: Path) -> dict[str, list[str]]:
+    """Reads the ids of shots by language, as `shots.json` in a run folder holds them.
+
+    Raises:
+        UserError: If the file is missing or holds something else.
+    """
+    shots = read_json(path)
+    lists = shots.values() if isinstance(shots, dict) else [None]
+    if not all(isinstance(ids, list) and all(isinstance(identity, str) for identity in ids) for ids in lists):
+        raise UserError(f"{path}: expected an object of lists of ids by language, as a run's shots.json is")
+    return dict(shots)
 
 
 def remainder(examples: Sequence[Example], drawn: Sequence[Example]) -> list[Example]:

@@ -4,12 +4,14 @@ Shots and dev examples come from a task's dev part (or train, where there is one
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import UserError
-from .examples import BadExamples, Example, Question, read_pairs, read_questions
+from ..errors import UserError
+from .examples import BadExamples, Example, Question
+from .readers import read_pairs, read_questions
+from .shots import rank
 
 QA = "qa"
 PARAPHRASE = "paraphrase"
@@ -99,9 +101,31 @@ def find_task(name: str) -> Task:
     return TASKS[name]
 
 
-def reader(task: Task) -> Callable[[Path, str, BadExamples], list[Example]]:
-    """Returns the reader of a task's file format."""
-    return read_questions if task.kind == QA else read_pairs  # type: ignore[return-value]
+def read_source(
+    task: Task, source: str | Path, lang: str, bad: BadExamples, columns: Mapping[str, str] | None, split: str
+) -> list[Example]:
+    """Reads examples of a task's kind from a file or `hf:REPO[:config][@split]`, see `lrc.data.readers`."""
+    read = read_questions if task.kind == QA else read_pairs
+    return list(read(source, lang, bad, columns, split))
+
+
+def read_own(
+    task: Task,
+    pattern: str,
+    langs: Sequence[str],
+    flag: str,
+    bad: BadExamples,
+    columns: Mapping[str, str] | None,
+    split: str,
+) -> dict[str, list[Example]]:
+    """Reads a user's own examples, one source a language where the pattern holds `{lang}`.
+
+    Raises:
+        UserError: If several languages share one source without `{lang}`, or one cannot be read.
+    """
+    if "{lang}" not in pattern and len(langs) > 1:
+        raise UserError(f"{flag} {pattern}: write {{lang}} in the name where several --langs are given")
+    return {lang: read_source(task, pattern.replace("{lang}", lang), lang, bad, columns, split) for lang in langs}
 
 
 def data_root(data_dir: str | None) -> Path:
@@ -160,12 +184,10 @@ def _read(
             f"--data-dir {root}: has no {path.relative_to(root)}; put the official {task.name} files there,"
             " or leave this language out of --langs"
         )
-    return reader(task)(path, lang, bad)
+    return read_source(task, path, lang, bad, None, "train")
 
 
 # XQuAD has one file a language. Its 48 articles carry the same titles in the same order in each, so a quarter of
 # them by title serves for shots and the rest for testing, with no paragraph on both sides.
 def _is_test(example: Example) -> bool:
-    from .shots import rank
-
     return not isinstance(example, Question) or int(rank(0, example.title)[:8], 16) % 4 != 0

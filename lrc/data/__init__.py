@@ -1,0 +1,1 @@
+"""Labelled and unlabelled data: what an example is, every format that it comes in, and few-shot draws."""

@@ -1,0 +1,63 @@
+"""What a labelled example is, and what happens to a bad one."""
+
+from dataclasses import dataclass
+
+from ..errors import UserError
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question with its context.
+
+    Attributes:
+        id: Shared by the same question in every language.
+        lang: Language of the context.
+        title: The article.
+        question: The question.
+        context: The text that holds the answer.
+        answers: Accepted answers as (text, first code point); none where the context does not answer.
+    """
+
+    id: str
+    lang: str
+    title: str
+    question: str
+    context: str
+    answers: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two sentences; `label` is 1 where they mean the same, else 0."""
+
+    id: str
+    lang: str
+    first: str
+    second: str
+    label: int
+
+
+Example = Question | Pair
+
+
+class BadExamples:
+    """Refuses a bad example, or counts and drops it where the user asked for that."""
+
+    def __init__(self, skip: bool) -> None:
+        self._skip = skip
+        self.count = 0
+
+    def found(self, message: str) -> None:
+        """Takes note of a bad example.
+
+        Raises:
+            UserError: If bad examples are not to be skipped.
+        """
+        if not self._skip:
+            raise UserError(f"{message}; mend it, or use --skip-bad to count and drop such examples")
+        self.count += 1
+
+
+def short(text: str) -> str:
+    """Quotes a text in an error message, cut to 40 characters."""
+    return repr(text if len(text) <= 40 else text[:37] + "...")

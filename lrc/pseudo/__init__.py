@@ -1,0 +1,1 @@
+"""Pseudo-data: labelled examples made from unlabelled text, without a translation system."""

@@ -1,0 +1,255 @@
+"""Downloads from a real HTTP server on loopback that cuts, stalls, corrupts and redirects."""
+
+import io
+import json
+import tarfile
+import threading
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from lrc.data.archives import unpack
+from lrc.data.catalogue import CATALOGUE, RECORD, get
+from lrc.data.download import Digest, download
+from lrc.data.examples import BadExamples
+from lrc.data.readers import read_pairs, read_questions
+from lrc.errors import UserError
+from tests.conftest import EXAMPLES, lrc
+
+BODY = bytes(range(256)) * 4000
+HEADER = "id\tsentence1\tsentence2\tlabel\n"
+
+
+@dataclass
+class Server:
+    """Files by path, and the faults to come, one a request."""
+
+    url: str = ""
+    files: dict[str, bytes] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+    ranges: list[str | None] = field(default_factory=list)
+    tag: str | None = '"one"'
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    state = Server()
+    quiet = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            fault = state.faults.pop(0) if state.faults else ""
+            state.ranges.append(self.headers.get("Range"))
+            if fault.startswith("redirect "):
+                self.send_response(302)
+                self.send_header("Location", fault.split()[1])
+                self.end_headers()
+                return
+            if fault.isdigit() or self.path not in state.files:
+                self.send_error(int(fault or 404))
+                return
+            body = state.files[self.path]
+            start = 0
+            if self.headers.get("Range") and self.headers.get("If-Range") == state.tag:
+                start = int(self.headers["Range"].removeprefix("bytes=").removesuffix("-"))
+            self.send_response(206 if start else 200)
+            if start:
+                self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
+            if state.tag:
+                self.send_header("ETag", state.tag)
+            self.send_header("Content-Length", str(len(body) - start))
+            self.end_headers()
+            if fault in ("cut", "stall"):
+                self.wfile.write(body[start : max(start, len(body) * 6 // 10)])
+                self.wfile.flush()
+                if fault == "stall":
+                    quiet.wait(5)
+                self.close_connection = True
+                return
+            if fault == "corrupt":
+                body = body[:-1] + bytes([body[-1] ^ 1])
+            self.wfile.write(body[start:])
+
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    state.url = f"http://127.0.0.1:{httpd.server_port}"
+    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield state
+    quiet.set()
+    httpd.shutdown()
+    thread.join()
+    httpd.server_close()
+
+
+def fetch(server: Server, path: Path, known: Digest | None = None, largest: int = 1 << 22) -> Digest:
+    return download(f"{server.url}/file", path, known, largest, lambda *_: None, timeout=0.3, pause=0.01)
+
+
+DIGEST = Digest(sha256(BODY).hexdigest(), len(BODY))
+
+
+@pytest.mark.parametrize("fault", ["cut", "stall"])
+def test_a_transfer_that_is_cut_goes_on_where_it_stopped(server: Server, tmp_path: Path, fault: str) -> None:
+    server.files["/file"] = BODY
+    server.faults = [fault]
+    assert fetch(server, tmp_path / "file", DIGEST) == DIGEST
+    assert (tmp_path / "file").read_bytes() == BODY
+    assert server.ranges == [None, f"bytes={len(BODY) * 6 // 10}-"]
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_later_call_goes_on_too(server: Server, tmp_path: Path) -> None:
+    server.files["/file"] = BODY
+    server.faults = ["cut", "503", "503", "503", "503"]
+    with pytest.raises(UserError, match="the server says 503"):
+        fetch(server, tmp_path / "file")
+    assert not (tmp_path / "file").exists()
+    assert fetch(server, tmp_path / "file") == DIGEST
+    assert server.ranges[-1] == f"bytes={len(BODY) * 6 // 10}-"
+
+
+def test_a_file_that_changed_meanwhile_starts_over(server: Server, tmp_path: Path) -> None:
+    server.files["/file"] = BODY
+    server.faults = ["cut", "404"]
+    with pytest.raises(UserError, match="404"):
+        fetch(server, tmp_path / "file")
+    server.files["/file"], server.tag = BODY[::-1], '"two"'
+    fetch(server, tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == BODY[::-1]
+
+
+def test_without_a_validator_nothing_is_pieced_together(server: Server, tmp_path: Path) -> None:
+    server.files["/file"], server.tag = BODY, None
+    server.faults = ["cut"]
+    assert fetch(server, tmp_path / "file") == DIGEST
+    assert server.ranges == [None, None]
+
+
+def test_corruption_is_refused_and_the_earlier_copy_stands(server: Server, tmp_path: Path) -> None:
+    server.files["/file"] = BODY
+    fetch(server, tmp_path / "file")
+    server.faults = ["corrupt"]
+    with pytest.raises(UserError, match="is damaged or has changed"):
+        fetch(server, tmp_path / "file", DIGEST)
+    assert (tmp_path / "file").read_bytes() == BODY
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_redirects_are_followed_but_not_to_files(server: Server, tmp_path: Path) -> None:
+    server.files["/file"] = server.files["/other"] = BODY
+    server.faults = [f"redirect {server.url}/other"]
+    assert fetch(server, tmp_path / "file") == DIGEST
+    server.faults = ["redirect file:///etc/hostname"]
+    with pytest.raises(UserError, match="not allowed"):
+        fetch(server, tmp_path / "again")
+    assert not (tmp_path / "again").exists()
+
+
+def test_more_than_the_file_should_hold_is_refused(server: Server, tmp_path: Path) -> None:
+    server.files["/file"] = BODY
+    with pytest.raises(UserError, match="more than the 1000 it should"):
+        fetch(server, tmp_path / "file", largest=1000)
+
+
+def test_no_server_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot be reached"):
+        download("http://127.0.0.1:9/file", tmp_path / "file", None, 10, lambda *_: None, timeout=0.3, pause=0.01)
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def tarred(files: dict[str, bytes], link: str | None = None) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+        if link:
+            member = tarfile.TarInfo("link")
+            member.type, member.linkname = tarfile.SYMTYPE, link
+            archive.addfile(member)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("x.zip", zipped({"../escaped": b"x"}), "outside its folder"),
+        ("x.zip", zipped({"/escaped": b"x"}), "outside its folder"),
+        ("x.zip", zipped({"bomb": bytes(3 << 20)}), "unpacks to more than"),
+        ("x.zip", zipped({}), "holds no file"),
+        ("x.zip", zipped({"a": b"1" * 1000})[:-40], "damaged"),
+        ("x.tar.gz", tarred({"a/../../escaped": b"x"}), "outside its folder"),
+        ("x.tar.gz", tarred({"a": b"x"}, "/etc/passwd"), "no regular file"),
+        ("x.tar.gz", tarred({"bomb": bytes(3 << 20)}), "unpacks to more than"),
+        ("x.tar.gz", tarred({"a": b"1" * 5000})[:60], "damaged"),
+        ("x.tar.gz", b"nothing of the kind", "damaged"),
+    ],
+)
+def test_hostile_archives_are_refused(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    folder = tmp_path / "in" / "folder"
+    folder.mkdir(parents=True)
+    with pytest.raises(UserError, match=message):
+        unpack(tmp_path / name, folder, 1 << 20)
+    assert not list(tmp_path.rglob("escaped"))
+
+
+def question(identity: str) -> dict:
+    return {"id": identity, "question": "Ni nini?", "answers": [{"text": "mto", "answer_start": 8}]}
+
+
+def tydi(*ids: str) -> bytes:
+    return json.dumps(
+        {"version": "1.1", "data": [{"paragraphs": [{"context": "Nile ni mto.", "qas": [question(i)]}]} for i in ids]}
+    ).encode()
+
+
+def test_each_published_set_comes_into_its_layout(server: Server, tmp_path: Path) -> None:
+    hindi = (EXAMPLES / "qa.hi.json").read_bytes()
+    server.files = {
+        "/MLQA_V1.zip": zipped({"MLQA_V1/dev/dev-context-hi-question-hi.json": hindi}),
+        "/x-final.tar.gz": tarred({"x-final/zh/dev_2k.tsv": f"{HEADER}1\t你好吗\t你好\t0\n".encode()}),
+        "/tydiqa-goldp-v1.1-train.json": tydi("swahili-1-0", "arabic-2-0"),
+        "/tydiqa-goldp-v1.1-dev.json": tydi("swahili-3-0"),
+    } | {"/" + url.rpartition("/")[2]: hindi for url in CATALOGUE["xquad"].urls}
+    for name in CATALOGUE:
+        lrc("data", "get", name, "--data-dir", tmp_path, "--mirror", server.url)
+    bad = BadExamples(False)
+    assert len(read_questions(tmp_path / "mlqa/MLQA_V1/dev/dev-context-hi-question-hi.json", "hi", bad)) == 64
+    assert len(read_questions(tmp_path / "xquad/xquad.th.json", "th", bad)) == 64
+    assert read_pairs(tmp_path / "pawsx/x-final/zh/dev_2k.tsv", "zh", bad)[0].first == "你好吗"
+    assert [q.id for q in read_questions(tmp_path / "tydiqa/tydiqa-goldp.sw.train.json", "sw", bad)] == ["swahili-1-0"]
+    assert (tmp_path / "tydiqa/tydiqa-goldp.sw.dev.json").is_file()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*CATALOGUE, RECORD])
+
+
+def test_what_changed_since_the_first_time_is_refused_and_the_copy_stands(server: Server, tmp_path: Path) -> None:
+    server.files["/x-final.tar.gz"] = tarred({"x-final/zh/dev_2k.tsv": b"first"})
+    get("pawsx", tmp_path, server.url, again=False)
+    with pytest.raises(UserError, match="exists already"):
+        get("pawsx", tmp_path, server.url, again=False)
+    server.files["/x-final.tar.gz"] = tarred({"x-final/zh/dev_2k.tsv": b"other"})
+    with pytest.raises(UserError, match="is damaged or has changed"):
+        get("pawsx", tmp_path, server.url, again=True)
+    assert (tmp_path / "pawsx/x-final/zh/dev_2k.tsv").read_bytes() == b"first"
+    (tmp_path / RECORD).unlink()
+    get("pawsx", tmp_path, server.url, again=True)
+    assert (tmp_path / "pawsx/x-final/zh/dev_2k.tsv").read_bytes() == b"other"
+    with pytest.raises(UserError, match="unknown data set"):
+        get("squad", tmp_path, server.url, again=False)
