@@ -193,21 +193,16 @@ def pseudo(
 @data_app.command("get")
 def data_get(
     name: Annotated[str, typer.Argument(help="mlqa, xquad, pawsx or tydiqa.", metavar="SET")],
-    data_dir: Annotated[Path | None, typer.Option(help="Folder to put it in; default $LRC_DATA_DIR.")] = None,
+    data_dir: DataDir = None,
     mirror: Annotated[str | None, typer.Option(help="Address of a folder that has the same files.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Fetch anew what is there already.")] = False,
     timeout: Annotated[float, typer.Option(help="Seconds without a byte that count as a cut.", min=0.1)] = 30.0,
 ) -> None:
     """Download a published data set, resuming what was cut."""
-    import os
-
     from .data.catalogue import get
-    from .errors import UserError
+    from .data.tasks import data_root
 
-    folder = data_dir or (Path(os.environ["LRC_DATA_DIR"]) if os.environ.get("LRC_DATA_DIR") else None)
-    if folder is None:
-        raise UserError("no data folder: give --data-dir or set LRC_DATA_DIR")
-    get(name, folder, mirror, again, timeout)
+    get(name, data_root(data_dir, exists=False), mirror, again, timeout)
 
 
 @data_app.command("check")

@@ -27,7 +27,7 @@ def note(message: str) -> None:
 
 @contextmanager
 def progress(what: str, total: int, done: int = 0, unit: str = "steps") -> Iterator[Any]:
-    """Shows a progress bar with time left; gives `advance(count, text, total)`. `unit` is `steps` or `bytes`."""
+    """Shows a progress bar with time left; gives `advance(count, text)`. `unit` is `steps` or `bytes`."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -39,9 +39,9 @@ def progress(what: str, total: int, done: int = 0, unit: str = "steps") -> Itera
     with Progress(*columns, console=_ERR, disable=not _ERR.is_terminal) as bar:
         task = bar.add_task(what, total=total, completed=done, text="")
 
-        def advance(count: int = 1, text: str = "", total: int | None = total) -> None:
+        def advance(count: int = 1, text: str = "") -> None:
             before = bar.tasks[0].completed
-            bar.update(task, advance=count, text=text, total=total)
+            bar.update(task, advance=count, text=text)
             # In a log file there is no bar to redraw: a line each tenth of the way.
             if not _ERR.is_terminal and total and 10 * before // total < 10 * (before + count) // total:
                 note(f"{what} {before + count:.0f}/{total}  {text}")

@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 from collections import defaultdict
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..console import note, progress
@@ -12,8 +12,6 @@ from ..files import read_json, write_json
 from .archives import unpack
 from .download import Digest, download
 
-# Digests of the files that came first, so that a later change of what lies at an address does not go unseen.
-RECORD = ".lrc-downloads.json"
 _MEGABYTE = 1 << 20
 
 
@@ -23,20 +21,19 @@ class DataSet:
 
     Attributes:
         name: As `lrc data get` takes it, and its folder below the data folder.
-        urls: Its files.
-        largest: Most bytes a file, unpacked.
+        address: Folder of its files on the publisher's server.
+        files: What each file must be, by name.
+        largest: Most bytes that one of them may unpack to.
         licence: Of the data.
-        digests: By address, where its publisher's file is known never to change.
     """
 
     name: str
-    urls: tuple[str, ...]
+    address: str
+    files: dict[str, Digest]
     largest: int
     licence: str
-    digests: tuple[tuple[str, Digest], ...] = ()
 
 
-_XQUAD = ("ar", "de", "el", "en", "es", "hi", "ro", "ru", "th", "tr", "vi", "zh")
 _TYDI = {
     "arabic": "ar",
     "bengali": "bn",
@@ -49,30 +46,55 @@ _TYDI = {
     "telugu": "te",
 }
 
+# Sizes and digests as TensorFlow Datasets and the Hugging Face hub have published them, which agree.
 CATALOGUE = {
     entry.name: entry
     for entry in (
-        DataSet("mlqa", ("https://dl.fbaipublicfiles.com/MLQA/MLQA_V1.zip",), 1024 * _MEGABYTE, "CC BY-SA 3.0"),
+        DataSet(
+            "mlqa",
+            "https://dl.fbaipublicfiles.com/MLQA",
+            {"MLQA_V1.zip": Digest("246e8089933d13007fe80684d5c5c0713d6834cf8b3b4a0ec7c66f0a0d2baac8", 75719050)},
+            1024 * _MEGABYTE,
+            "CC BY-SA 3.0",
+        ),
         DataSet(
             "xquad",
-            tuple(
-                f"https://raw.githubusercontent.com/google-deepmind/xquad/master/xquad.{lang}.json" for lang in _XQUAD
-            ),
+            "https://raw.githubusercontent.com/google-deepmind/xquad/master",
+            {
+                "xquad.ar.json": Digest("abdabd7afed5c635d99cca0f3f0d0c9d9ed0bc77451e963c2e4e0638c29e486d", 1582988),
+                "xquad.de.json": Digest("990b5d746746ed65ed4702ea5f35f99ffa4e2f1c390c07d003642acd937916f9", 669810),
+                "xquad.el.json": Digest("821cf0f88e73fa258fd2f548b19b6ec39f7025059e16f6f9fc8cd797c9c3663e", 1918889),
+                "xquad.en.json": Digest("e4c57d1c9143aaa1c5d265ba5987a65f4e69528d2a98f29d6e75019b10344f29", 609383),
+                "xquad.es.json": Digest("dcbae93ec3a9f4b9e78fd834a171d6f96c1a875e10e15b7530b7e4ef4971e37e", 684322),
+                "xquad.hi.json": Digest("df2cce3532b37e9beb8979704b5c9a4bf874358f105395a298b89427b43b9d24", 1680538),
+                "xquad.ro.json": Digest("94f8d54e93ad2b7dd2e76dd921a666b5b8eff2d4379df9f179c42b445f09643f", 661158),
+                "xquad.ru.json": Digest("208d5b1aa154c52b1b5c5eda16281e455e8fd198cdb9af3f469f0d6037d973bf", 1896368),
+                "xquad.th.json": Digest("5cdda11d0e1e075f7872abf4e6ae830388ce7f617964d542308e9ae4257e0f43", 1809143),
+                "xquad.tr.json": Digest("92179a564774b7696100d144c1e10870d0a966b6fccbdd254a65b9d2ab1971cc", 729506),
+                "xquad.vi.json": Digest("f619a1eb11fb42d3ab0834259e488a65f585447ef6154437bfb7199d85161a04", 911401),
+                "xquad.zh.json": Digest("691d0b3359bc6b8faa8de931dfdfe21d50a65861ae348e32a0d1a0190b0c8835", 808652),
+            },
             32 * _MEGABYTE,
             "CC BY-SA 4.0",
         ),
         DataSet(
             "pawsx",
-            ("https://storage.googleapis.com/paws/pawsx/x-final.tar.gz",),
+            "https://storage.googleapis.com/paws/pawsx",
+            {"x-final.tar.gz": Digest("4146db499101d66e68ae4c8ed3cf9dadecd625f44b7d8cf3d4a0fe93afc4fd9f", 30282057)},
             512 * _MEGABYTE,
             "free for any purpose, Google acknowledged",
         ),
         DataSet(
             "tydiqa",
-            (
-                "https://storage.googleapis.com/tydiqa/v1.1/tydiqa-goldp-v1.1-train.json",
-                "https://storage.googleapis.com/tydiqa/v1.1/tydiqa-goldp-v1.1-dev.json",
-            ),
+            "https://storage.googleapis.com/tydiqa/v1.1",
+            {
+                "tydiqa-goldp-v1.1-train.json": Digest(
+                    "cefc8e09ff2548d9b10a678d3a6bbbe5bc036be543f92418819ea676c97be23b", 58004076
+                ),
+                "tydiqa-goldp-v1.1-dev.json": Digest(
+                    "b286e0f34bc7f52259359989716f369b160565bd12ad8f3a3e311f9b0dbad1c0", 5617409
+                ),
+            },
             512 * _MEGABYTE,
             "Apache-2.0",
         ),
@@ -97,7 +119,7 @@ def get(name: str, root: Path, mirror: str | None, again: bool, timeout: float =
         The data set's folder.
 
     Raises:
-        UserError: If it is unknown, is there already, cannot be fetched, or is not what it was the first time.
+        UserError: If it is unknown, is there already, cannot be fetched, or is not what it must be.
     """
     if name not in CATALOGUE:
         raise UserError(f"{name}: unknown data set; choose one of {', '.join(CATALOGUE)}")
@@ -107,35 +129,15 @@ def get(name: str, root: Path, mirror: str | None, again: bool, timeout: float =
         raise UserError(f"{folder}: exists already; use it, or fetch it anew with --again")
     downloads = root / ".downloads"
     downloads.mkdir(parents=True, exist_ok=True)
-    record = read_json(root / RECORD) if (root / RECORD).is_file() else {}
-    pinned = dict(entry.digests)
     note(f"fetching {name} ({entry.licence}) into {folder}")
-    paths = []
-    for url in entry.urls:
-        known = pinned.get(url) or (Digest(**record[url]) if url in record else None)
-        path = downloads / url.rpartition("/")[2]
-        address = f"{mirror.rstrip('/')}/{path.name}" if mirror else url
-        found = _with_progress(address, path, known, entry.largest, timeout, pause)
-        if url not in record:
-            record[url] = asdict(found)
-            write_json(root / RECORD, record)
-        paths.append(path)
-    _place(paths, folder, entry)
+    for file, known in entry.files.items():
+        url = f"{(mirror or entry.address).rstrip('/')}/{file}"
+        with progress(file, known.size, unit="bytes") as advance:
+            download(url, downloads / file, known, advance, timeout, pause)
+    _place([downloads / file for file in entry.files], folder, entry)
     shutil.rmtree(downloads, ignore_errors=True)
     note(f"wrote {folder}")
     return folder
-
-
-def _with_progress(url: str, path: Path, known: Digest | None, largest: int, timeout: float, pause: float) -> Digest:
-    with progress(path.name, known.size if known else 0, unit="bytes") as advance:
-        had = 0
-
-        def report(have: int, total: int) -> None:
-            nonlocal had
-            advance(have - had, total=total or None)
-            had = have
-
-        return download(url, path, known, largest, report, timeout, pause)
 
 
 def _place(paths: list[Path], folder: Path, entry: DataSet) -> None:

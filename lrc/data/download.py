@@ -22,7 +22,7 @@ _LONGEST_PAUSE = 8.0
 # A server's answers after which another attempt may succeed.
 _PASSING = (408, 425, 429, 500, 502, 503, 504)
 
-Report = Callable[[int, int], None]
+Report = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -33,18 +33,21 @@ class Digest:
     size: int
 
 
-class _Redirect(urllib.request.HTTPRedirectHandler):
+class SafeRedirect(urllib.request.HTTPRedirectHandler):
     """Follows redirects, but never from HTTPS to something weaker."""
 
     def redirect_request(self, req: Any, fp: Any, code: Any, msg: Any, headers: Any, newurl: str) -> Any:
+        """Refuses a redirect that leaves HTTPS.
+
+        Raises:
+            UserError: If it does.
+        """
         if req.full_url.startswith("https://") and not newurl.startswith("https://"):
             raise UserError(f"{req.full_url}: redirects to {newurl}, which is not safe; fetch the file by hand")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def download(
-    url: str, path: Path, known: Digest | None, largest: int, report: Report, timeout: float = 30.0, pause: float = 0.5
-) -> Digest:
+def download(url: str, path: Path, known: Digest, report: Report, timeout: float = 30.0, pause: float = 0.5) -> None:
     """Downloads a file to `path`, which appears only when it is whole and right.
 
     What came before a cut lies beside it under a hidden name and is taken up again, by the next attempt or the next
@@ -52,25 +55,25 @@ def download(
 
     Args:
         url: Address.
-        path: File to write; what stands there is replaced only on success.
-        known: What the file must be, where that is known.
-        largest: Most bytes to take.
-        report: Called with the bytes had so far and the bytes in all (0 where the server does not say).
+        path: File to write; what stands there is replaced only on success, and kept where it is right already.
+        known: What the file must be.
+        report: Called with the bytes that have come since the last call; fewer than 0 where they begin anew.
         timeout: Seconds without a byte after which a transfer counts as cut.
         pause: Seconds before the second attempt; doubled before each further one.
-
-    Returns:
-        The file's digest.
 
     Raises:
         UserError: If the server cannot be reached or refuses, the transfer is cut time and again, or the file is not
             what it must be.
     """
+    if path.is_file() and digest(path) == known:
+        report(known.size)
+        return
     part = path.with_name(f".{path.name}.part")
+    report(_size(part))
     for attempt in range(_ATTEMPTS):
         before = _size(part)
         try:
-            _fetch(url, part, known.size if known else None, largest, report, timeout)
+            _fetch(url, part, known.size, report, timeout)
             break
         except urllib.error.HTTPError as error:
             if error.code not in _PASSING or attempt == _ATTEMPTS - 1:
@@ -87,7 +90,7 @@ def download(
                 raise UserError(f"{url}: cannot be reached ({reason})") from error
         time.sleep(min(pause * 2**attempt, _LONGEST_PAUSE))
     found = digest(part)
-    if known is not None and found != known:
+    if found != known:
         _forget(part)
         raise UserError(
             f"{url}: is damaged or has changed: {found.size} bytes with SHA-256 {found.sha256}, expected"
@@ -95,7 +98,6 @@ def download(
         )
     os.replace(part, path)
     _forget(part)
-    return found
 
 
 def digest(path: Path) -> Digest:
@@ -107,10 +109,10 @@ def digest(path: Path) -> Digest:
         return Digest(value.hexdigest(), file.tell())
 
 
-def _fetch(url: str, part: Path, size: int | None, largest: int, report: Report, timeout: float) -> None:
+def _fetch(url: str, part: Path, size: int, report: Report, timeout: float) -> None:
     """Takes the rest of a file, or all of it; raises OSError where it is cut."""
     have, validator = _size(part), _validator(part)
-    if size is not None and have == size:
+    if have == size:
         return
     headers = {"User-Agent": "lrc", "Accept-Encoding": "identity"}
     if have and validator:
@@ -123,7 +125,7 @@ def _fetch(url: str, part: Path, size: int | None, largest: int, report: Report,
         urllib.request.HTTPDefaultErrorHandler,
         urllib.request.HTTPErrorProcessor,
         urllib.request.UnknownHandler,
-        _Redirect,
+        SafeRedirect,
     ):
         opener.add_handler(handler())
     try:
@@ -132,24 +134,27 @@ def _fetch(url: str, part: Path, size: int | None, largest: int, report: Report,
         if error.code == 416:
             # The file behind the address is no longer the one that was begun.
             _forget(part)
+            report(-have)
             raise ConnectionError("the file has changed") from error
         raise
     with response:
         resumed = response.status == 206 and _content_start(response) == have
         if not resumed:
+            report(-have)
             have = 0
         length = response.headers.get("Content-Length")
         total = have + int(length) if length and length.isdigit() else 0
-        if max(total, have) > largest:
-            raise UserError(f"{url}: has {total} bytes, more than the {largest} it should; nothing was replaced")
+        if total > size:
+            raise UserError(f"{url}: has {total} bytes, more than the {size} it should; nothing was replaced")
         write_json(_note(part), {"validator": response.headers.get("ETag") or response.headers.get("Last-Modified")})
         with part.open("ab" if resumed else "wb") as file:
             for chunk in _chunks(response):
                 file.write(chunk)
                 have += len(chunk)
-                if have > largest:
-                    raise UserError(f"{url}: sends more than the {largest} bytes it should; nothing was replaced")
-                report(have, total)
+                if have > size:
+                    _forget(part)
+                    raise UserError(f"{url}: sends more than the {size} bytes it should; nothing was replaced")
+                report(len(chunk))
     if total and have < total:
         raise ConnectionError(f"ended at {have} of {total} bytes")
 

@@ -128,17 +128,17 @@ def read_own(
     return {lang: read_source(task, pattern.replace("{lang}", lang), lang, bad, columns, split) for lang in langs}
 
 
-def data_root(data_dir: str | None) -> Path:
+def data_root(data_dir: str | None, exists: bool = True) -> Path:
     """Returns the data folder of `--data-dir`, or of the environment variable `LRC_DATA_DIR`.
 
     Raises:
-        UserError: If neither is given or the folder does not exist.
+        UserError: If neither is given, or the folder is not there though it must.
     """
     name = data_dir or os.environ.get("LRC_DATA_DIR")
     if not name:
         raise UserError("no data folder: give --data-dir or set LRC_DATA_DIR to the folder of the official data sets")
     root = Path(name)
-    if not root.is_dir():
+    if exists and not root.is_dir():
         raise UserError(f"--data-dir {name}: no such folder")
     return root
 

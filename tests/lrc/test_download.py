@@ -4,9 +4,10 @@ import io
 import json
 import tarfile
 import threading
+import urllib.request
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from lrc.data.archives import unpack
-from lrc.data.catalogue import CATALOGUE, RECORD, get
-from lrc.data.download import Digest, download
+from lrc.data.catalogue import CATALOGUE, get
+from lrc.data.download import Digest, SafeRedirect, download
 from lrc.data.examples import BadExamples
 from lrc.data.readers import read_pairs, read_questions
 from lrc.errors import UserError
@@ -89,18 +90,25 @@ def server() -> Iterator[Server]:
     httpd.server_close()
 
 
-def fetch(server: Server, path: Path, known: Digest | None = None, largest: int = 1 << 22) -> Digest:
-    return download(f"{server.url}/file", path, known, largest, lambda *_: None, timeout=0.3, pause=0.01)
+def digest(data: bytes) -> Digest:
+    return Digest(sha256(data).hexdigest(), len(data))
 
 
-DIGEST = Digest(sha256(BODY).hexdigest(), len(BODY))
+DIGEST = digest(BODY)
+
+
+def fetch(server: Server, path: Path, known: Digest = DIGEST) -> int:
+    """Downloads; returns the bytes that the progress was told of."""
+    counts: list[int] = []
+    download(f"{server.url}/file", path, known, counts.append, timeout=0.3, pause=0.01)
+    return sum(counts)
 
 
 @pytest.mark.parametrize("fault", ["cut", "stall"])
 def test_a_transfer_that_is_cut_goes_on_where_it_stopped(server: Server, tmp_path: Path, fault: str) -> None:
     server.files["/file"] = BODY
     server.faults = [fault]
-    assert fetch(server, tmp_path / "file", DIGEST) == DIGEST
+    assert fetch(server, tmp_path / "file") == len(BODY)
     assert (tmp_path / "file").read_bytes() == BODY
     assert server.ranges == [None, f"bytes={len(BODY) * 6 // 10}-"]
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
@@ -112,7 +120,7 @@ def test_a_later_call_goes_on_too(server: Server, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="the server says 503"):
         fetch(server, tmp_path / "file")
     assert not (tmp_path / "file").exists()
-    assert fetch(server, tmp_path / "file") == DIGEST
+    assert fetch(server, tmp_path / "file") == len(BODY)
     assert server.ranges[-1] == f"bytes={len(BODY) * 6 // 10}-"
 
 
@@ -122,46 +130,60 @@ def test_a_file_that_changed_meanwhile_starts_over(server: Server, tmp_path: Pat
     with pytest.raises(UserError, match="404"):
         fetch(server, tmp_path / "file")
     server.files["/file"], server.tag = BODY[::-1], '"two"'
-    fetch(server, tmp_path / "file")
+    assert fetch(server, tmp_path / "file", digest(BODY[::-1])) == len(BODY)
     assert (tmp_path / "file").read_bytes() == BODY[::-1]
 
 
 def test_without_a_validator_nothing_is_pieced_together(server: Server, tmp_path: Path) -> None:
     server.files["/file"], server.tag = BODY, None
     server.faults = ["cut"]
-    assert fetch(server, tmp_path / "file") == DIGEST
+    assert fetch(server, tmp_path / "file") == len(BODY)
     assert server.ranges == [None, None]
 
 
 def test_corruption_is_refused_and_the_earlier_copy_stands(server: Server, tmp_path: Path) -> None:
     server.files["/file"] = BODY
-    fetch(server, tmp_path / "file")
+    (tmp_path / "file").write_bytes(b"an earlier version")
     server.faults = ["corrupt"]
     with pytest.raises(UserError, match="is damaged or has changed"):
-        fetch(server, tmp_path / "file", DIGEST)
-    assert (tmp_path / "file").read_bytes() == BODY
+        fetch(server, tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == b"an earlier version"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_redirects_are_followed_but_not_to_files(server: Server, tmp_path: Path) -> None:
     server.files["/file"] = server.files["/other"] = BODY
     server.faults = [f"redirect {server.url}/other"]
-    assert fetch(server, tmp_path / "file") == DIGEST
+    assert fetch(server, tmp_path / "file") == len(BODY)
     server.faults = ["redirect file:///etc/hostname"]
     with pytest.raises(UserError, match="not allowed"):
         fetch(server, tmp_path / "again")
     assert not (tmp_path / "again").exists()
 
 
+def test_a_redirect_never_leaves_https() -> None:
+    request = urllib.request.Request("https://127.0.0.1/file")
+    with pytest.raises(UserError, match="not safe"):
+        SafeRedirect().redirect_request(request, None, 302, "Found", {}, "http://127.0.0.1/file")
+    followed = SafeRedirect().redirect_request(request, None, 302, "Found", {}, "https://127.0.0.1/other")
+    assert followed is not None and followed.full_url == "https://127.0.0.1/other"
+
+
+def test_a_file_that_is_there_already_is_not_fetched_again(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(BODY)
+    assert fetch(server, tmp_path / "file") == len(BODY)
+    assert not server.ranges
+
+
 def test_more_than_the_file_should_hold_is_refused(server: Server, tmp_path: Path) -> None:
     server.files["/file"] = BODY
     with pytest.raises(UserError, match="more than the 1000 it should"):
-        fetch(server, tmp_path / "file", largest=1000)
+        fetch(server, tmp_path / "file", Digest("0" * 64, 1000))
 
 
 def test_no_server_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be reached"):
-        download("http://127.0.0.1:9/file", tmp_path / "file", None, 10, lambda *_: None, timeout=0.3, pause=0.01)
+        download("http://127.0.0.1:9/file", tmp_path / "file", DIGEST, lambda _: None, timeout=0.3, pause=0.01)
 
 
 def zipped(files: dict[str, bytes]) -> bytes:
@@ -220,14 +242,25 @@ def tydi(*ids: str) -> bytes:
     ).encode()
 
 
-def test_each_published_set_comes_into_its_layout(server: Server, tmp_path: Path) -> None:
+def serve(server: Server, monkeypatch: pytest.MonkeyPatch, files: dict[str, bytes]) -> None:
+    """Puts files on the server and their digests into the catalogue."""
+    server.files = {f"/{name}": data for name, data in files.items()}
+    for name, entry in CATALOGUE.items():
+        digests = {file: digest(files[file]) for file in entry.files if file in files}
+        monkeypatch.setitem(CATALOGUE, name, replace(entry, files=digests))
+
+
+def test_each_published_set_comes_into_its_layout(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     hindi = (EXAMPLES / "qa.hi.json").read_bytes()
-    server.files = {
-        "/MLQA_V1.zip": zipped({"MLQA_V1/dev/dev-context-hi-question-hi.json": hindi}),
-        "/x-final.tar.gz": tarred({"x-final/zh/dev_2k.tsv": f"{HEADER}1\t你好吗\t你好\t0\n".encode()}),
-        "/tydiqa-goldp-v1.1-train.json": tydi("swahili-1-0", "arabic-2-0"),
-        "/tydiqa-goldp-v1.1-dev.json": tydi("swahili-3-0"),
-    } | {"/" + url.rpartition("/")[2]: hindi for url in CATALOGUE["xquad"].urls}
+    files = {
+        "MLQA_V1.zip": zipped({"MLQA_V1/dev/dev-context-hi-question-hi.json": hindi}),
+        "x-final.tar.gz": tarred({"x-final/zh/dev_2k.tsv": f"{HEADER}1\t你好吗\t你好\t0\n".encode()}),
+        "tydiqa-goldp-v1.1-train.json": tydi("swahili-1-0", "arabic-2-0"),
+        "tydiqa-goldp-v1.1-dev.json": tydi("swahili-3-0"),
+    }
+    serve(server, monkeypatch, files | dict.fromkeys(CATALOGUE["xquad"].files, hindi))
     for name in CATALOGUE:
         lrc("data", "get", name, "--data-dir", tmp_path, "--mirror", server.url)
     bad = BadExamples(False)
@@ -236,20 +269,36 @@ def test_each_published_set_comes_into_its_layout(server: Server, tmp_path: Path
     assert read_pairs(tmp_path / "pawsx/x-final/zh/dev_2k.tsv", "zh", bad)[0].first == "你好吗"
     assert [q.id for q in read_questions(tmp_path / "tydiqa/tydiqa-goldp.sw.train.json", "sw", bad)] == ["swahili-1-0"]
     assert (tmp_path / "tydiqa/tydiqa-goldp.sw.dev.json").is_file()
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*CATALOGUE, RECORD])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(CATALOGUE)
 
 
-def test_what_changed_since_the_first_time_is_refused_and_the_copy_stands(server: Server, tmp_path: Path) -> None:
-    server.files["/x-final.tar.gz"] = tarred({"x-final/zh/dev_2k.tsv": b"first"})
+def test_what_is_not_the_published_file_is_refused_and_the_copy_stands(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, other = (tarred({"x-final/zh/dev_2k.tsv": text}) for text in (b"first", b"other"))
+    serve(server, monkeypatch, {"x-final.tar.gz": first})
     get("pawsx", tmp_path, server.url, again=False)
     with pytest.raises(UserError, match="exists already"):
         get("pawsx", tmp_path, server.url, again=False)
-    server.files["/x-final.tar.gz"] = tarred({"x-final/zh/dev_2k.tsv": b"other"})
-    with pytest.raises(UserError, match="is damaged or has changed"):
+    server.files["/x-final.tar.gz"] = other
+    with pytest.raises(UserError, match=r"is damaged or has changed|more than the"):
         get("pawsx", tmp_path, server.url, again=True)
     assert (tmp_path / "pawsx/x-final/zh/dev_2k.tsv").read_bytes() == b"first"
-    (tmp_path / RECORD).unlink()
+    serve(server, monkeypatch, {"x-final.tar.gz": other})
     get("pawsx", tmp_path, server.url, again=True)
     assert (tmp_path / "pawsx/x-final/zh/dev_2k.tsv").read_bytes() == b"other"
     with pytest.raises(UserError, match="unknown data set"):
         get("squad", tmp_path, server.url, again=False)
+
+
+def test_a_set_that_was_cut_keeps_the_files_it_has(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hindi = (EXAMPLES / "qa.hi.json").read_bytes()
+    serve(server, monkeypatch, dict.fromkeys(CATALOGUE["xquad"].files, hindi))
+    server.faults = ["", "", "404"]
+    with pytest.raises(UserError, match="404"):
+        get("xquad", tmp_path, server.url, again=False)
+    assert not (tmp_path / "xquad").exists()
+    get("xquad", tmp_path, server.url, again=False)
+    assert len(server.ranges) == 3 + len(CATALOGUE["xquad"].files) - 2
