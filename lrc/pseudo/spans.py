@@ -6,123 +6,99 @@ span blanked; the rest of the passage is the context, and the other occurrences 
 
 from collections import defaultdict
 from collections.abc import Iterator
-from itertools import pairwise
 
 import numpy as np
 
-from ..data.passages import Passage
-from .questions import BLANK, PseudoQuestion, identity
-from .text import Frequencies, Span, is_unsegmented, keys, sentence_of, sentences, words
+from ..data.examples import Question
+from .examples import BLANK, Made, identity
+from .text import Document, Frequencies, Span, is_unsegmented, sentence_of
 
-# Longest span in words, or in characters where there are no spaces; and the fewest letters worth asking for.
+# Longest span in words, and the fewest letters worth asking for: a character of Han says more than a letter.
 _LONGEST = 6
-_LONGEST_UNSEGMENTED = 12
 _FEWEST_LETTERS = 3
-_FEWEST_UNSEGMENTED = 2
-_FEWEST_SYLLABIC = 5
-# Words that more passages hold are function words: a span neither begins nor ends with one.
-_COMMON = 0.05
+_FEWEST_HAN = 2
 # Words that a question must have besides the blank, and questions that one passage may give.
 _FEWEST_LEFT = 5
 _MOST_A_PASSAGE = 2
 
 
 def recurring_spans(
-    passages: Iterator[Passage], lang: str, frequencies: Frequencies, rng: np.random.Generator
-) -> Iterator[PseudoQuestion]:
+    documents: Iterator[Document], lang: str, frequencies: Frequencies, rng: np.random.Generator
+) -> Iterator[Made]:
     """Yields questions from passages in which something recurs.
 
     Args:
-        passages: Running text.
+        documents: Running text.
         lang: Its language.
         frequencies: How common words are; the passages are not added to it here.
         rng: Chooses the occurrence that becomes the question.
 
     Yields:
-        Questions scored by how rare the span's words are, 0 to 1.
+        Questions scored by how rare the span's words are.
     """
-    for passage in passages:
-        text = passage.text
-        tokens = words(text)
-        bounds = sentences(text)
-        if len(bounds) < 2:
+    for document in documents:
+        if len(document.sentences) < 2:
             continue
         made = 0
         taken: set[str] = set()
-        for score, places in _candidates(text, tokens, bounds, frequencies):
-            answer = places[0].of(text).casefold()
+        for score, places in _candidates(document, frequencies):
+            answer = places[0].of(document.text).casefold()
             if any(answer in other or other in answer for other in taken):
                 continue
-            question = _ask(passage, lang, tokens, bounds, places, score, rng)
+            question = _ask(document, lang, places, rng)
             if question is not None:
                 taken.add(answer)
                 made += 1
-                yield question
+                yield Made(question, score)
             if made == _MOST_A_PASSAGE:
                 break
 
 
-def _candidates(
-    text: str, tokens: list[Span], bounds: list[Span], frequencies: Frequencies
-) -> list[tuple[float, list[Span]]]:
+def _candidates(document: Document, frequencies: Frequencies) -> list[tuple[float, list[Span]]]:
     """Returns spans that stand in two sentences or more and are part of no longer one, the rarest first."""
-    folded = [token.of(text).casefold() for token in tokens]
-    sentence = [sentence_of(bounds, token.start) for token in tokens]
+    text, words = document.text, document.words
+    folded = [word.of(text).casefold() for word in words]
+    sentence = [sentence_of(document.sentences, word.start) for word in words]
     joined = [
-        index + 1 < len(tokens)
+        index + 1 < len(words)
         and sentence[index] == sentence[index + 1]
-        and not text[token.end : tokens[index + 1].start].strip()
-        for index, token in enumerate(tokens)
+        and not text[word.end : words[index + 1].start].strip()
+        for index, word in enumerate(words)
     ]
     covered: set[int] = set()
     found = []
-    for length in range(_LONGEST_UNSEGMENTED, 0, -1):
+    for length in range(_LONGEST, 0, -1):
         groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
-        for first in range(len(tokens) - length + 1):
+        for first in range(len(words) - length + 1):
             if all(joined[first : first + length - 1]):
                 groups[tuple(folded[first : first + length])].append(first)
         for key, starts in groups.items():
-            if len({sentence[first] for first in starts}) < 2 or not _worth(key, length, frequencies):
+            if len({sentence[first] for first in starts}) < 2 or not _worth(key, frequencies):
                 continue
             # Part of a longer span wherever it stands: the longer one is the better answer.
             if all(index in covered for first in starts for index in range(first, first + length)):
                 continue
             covered.update(index for first in starts for index in range(first, first + length))
-            places = [Span(tokens[first].start, tokens[first + length - 1].end) for first in starts]
-            most = frequencies.rarity("")
-            score = sum(frequencies.rarity(word) for word in keys(list(key))) / len(keys(list(key))) / max(most, 1e-9)
-            found.append((score, places))
+            places = [Span(words[first].start, words[first + length - 1].end) for first in starts]
+            found.append((frequencies.rarity(key), places))
     return sorted(found, key=lambda item: (-item[0], item[1][0].start))
 
 
-def _worth(key: tuple[str, ...], length: int, frequencies: Frequencies) -> bool:
+def _worth(key: tuple[str, ...], frequencies: Frequencies) -> bool:
+    """A span neither begins nor ends with a function word, and has letters enough to be asked for."""
     letters = sum(character.isalnum() for word in key for character in word)
-    if is_unsegmented(key[0]) and is_unsegmented(key[-1]):
-        # Single characters are common in any passage; what counts is the pairs that they stand in.
-        pairs = [a + b for a, b in pairwise(key)]
-        fewest = _FEWEST_UNSEGMENTED if key[0][0] >= "\u2e80" else _FEWEST_SYLLABIC
-        return letters >= fewest and all(frequencies.share(pair) < _COMMON for pair in pairs)
-    if length > _LONGEST or letters < _FEWEST_LETTERS:
+    han = is_unsegmented(key[0]) and key[0][0] >= "\u2e80"
+    if letters < (_FEWEST_HAN if han else _FEWEST_LETTERS):
         return False
-    return frequencies.share(key[0]) < _COMMON and frequencies.share(key[-1]) < _COMMON
+    return not frequencies.is_common(key[0]) and not frequencies.is_common(key[-1])
 
 
-def _ask(
-    passage: Passage,
-    lang: str,
-    tokens: list[Span],
-    bounds: list[Span],
-    places: list[Span],
-    score: float,
-    rng: np.random.Generator,
-) -> PseudoQuestion | None:
-    text = passage.text
+def _ask(document: Document, lang: str, places: list[Span], rng: np.random.Generator) -> Question | None:
+    text, bounds = document.text, document.sentences
     for index in rng.permutation(len(places)):
         place = places[index]
         asked = bounds[sentence_of(bounds, place.start)]
-        left = sum(asked.start <= token.start and token.end <= asked.end for token in tokens) - sum(
-            place.start <= token.start and token.end <= place.end for token in tokens
-        )
+        left = sum(not word.overlaps(place) for word in document.words_of(asked))
         others = [other for other in places if not asked.start <= other.start < asked.end]
         if left < _FEWEST_LEFT or not others:
             continue
@@ -133,8 +109,6 @@ def _ask(
         answers = tuple(
             (other.of(text), other.start if other.end <= len(head) else other.start + moved) for other in others
         )
-        context = head + joint + tail
-        return PseudoQuestion(
-            identity("spans", passage.where, question), lang, question, context, answers, "spans", score
-        )
+        name = identity("spans", document.where, question)
+        return Question(name, lang, "", question, head + joint + tail, answers)
     return None

@@ -3,20 +3,22 @@
 import math
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from typing import NamedTuple
 
 import regex
+from tokenizers import Tokenizer
 
-# Scripts that put no spaces between words: there a run of letters is cut into characters (Han) or clusters.
+from ..data.passages import Passage
+
+# Scripts that put no spaces between words: there a word is a run of characters (Han) or clusters.
 _UNSEGMENTED = "".join(
     rf"\p{{Script={script}}}" for script in ("Han", "Hiragana", "Katakana", "Thai", "Lao", "Khmer", "Myanmar")
 )
 _WORD = regex.compile(
-    r"\p{Script=Katakana}[\p{Script=Katakana}ー]*"
     # Thai and Lao write some vowels before their consonant, and some behind it, as letters of their own.
-    + rf"|[\u0e40-\u0e44\u0ec0-\u0ec4]?[{_UNSEGMENTED}]\p{{M}}*[\u0e30\u0e32\u0e33\u0e45\u0eb0\u0eb2\u0eb3]*"
+    rf"\p{{Script=Katakana}}[\p{{Script=Katakana}}ー]*|(?P<cluster>[\u0e40-\u0e44\u0ec0-\u0ec4]?[{_UNSEGMENTED}]\p{{M}}*[\u0e30\u0e32\u0e33\u0e45\u0eb0\u0eb2\u0eb3]*)"
     + rf"|[[\p{{L}}\p{{N}}\p{{M}}]--[{_UNSEGMENTED}]]+(?:[.,'’:-][[\p{{L}}\p{{N}}\p{{M}}]--[{_UNSEGMENTED}]]+)*",
     regex.V1,
 )
@@ -29,10 +31,11 @@ _ABBREVIATION = regex.compile(
 _LONGEST_SENTENCE = 250
 # Shares among fewer passages say nothing about a language.
 _FEWEST_PASSAGES = 50
+# Words that more passages hold are function words.
+_COMMON = 0.05
 
 
-@dataclass(frozen=True)
-class Span:
+class Span(NamedTuple):
     """Code points `start` to `end` of a text."""
 
     start: int
@@ -42,10 +45,56 @@ class Span:
         """Returns the span's text."""
         return text[self.start : self.end]
 
+    def overlaps(self, other: "Span") -> bool:
+        """Whether the two share a code point."""
+        return self.start < other.end and other.start < self.end
 
-def words(text: str) -> list[Span]:
-    """Returns the words of a text; in scripts without spaces its characters with their marks, or runs of Katakana."""
-    return [Span(*match.span()) for match in _WORD.finditer(text)]
+
+@dataclass(frozen=True)
+class Document:
+    """A passage with its words and sentences."""
+
+    text: str
+    where: str
+    words: list[Span]
+    sentences: list[Span]
+
+    def words_of(self, sentence: Span) -> list[Span]:
+        """Returns the words inside a sentence."""
+        return self.words[bisect_right(self.words, (sentence.start, -1)) : bisect_right(self.words, (sentence.end, -1))]
+
+
+class Segmenter:
+    """Finds words: by spaces and punctuation, and in scripts without spaces by the backbone's pieces.
+
+    Args:
+        tokenizer: The backbone's. What it takes for one piece of such a script is mostly a word or a part of one.
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+
+    def document(self, passage: Passage) -> Document:
+        """Analyses a passage."""
+        return Document(passage.text, passage.where, self.words(passage.text), sentences(passage.text))
+
+    def words(self, text: str) -> list[Span]:
+        """Returns the words of a text in order."""
+        found: list[Span] = []
+        cuts: set[int] | None = None
+        joins = False
+        for match in _WORD.finditer(text):
+            span = Span(*match.span())
+            cluster = match["cluster"] is not None
+            if cluster and cuts is None:
+                pieces = self._tokenizer.encode(text, add_special_tokens=False).offsets
+                cuts = {start for start, _ in pieces}
+            if cluster and joins and found[-1].end == span.start and cuts is not None and span.start not in cuts:
+                found[-1] = Span(found[-1].start, span.end)
+            else:
+                found.append(span)
+            joins = cluster
+        return found
 
 
 def sentences(text: str) -> list[Span]:
@@ -78,14 +127,25 @@ def _trimmed(text: str, start: int, end: int) -> Iterator[Span]:
 
 def sentence_of(bounds: Sequence[Span], place: int) -> int:
     """Returns the index of the sentence that a code point stands in, -1 where it stands in none."""
-    index = bisect_right([span.start for span in bounds], place) - 1
+    index = bisect_right(bounds, place, key=lambda span: span.start) - 1
     return index if index >= 0 and place < bounds[index].end else -1
+
+
+def replaced(text: str, within: Span, changes: Iterable[tuple[Span, str]]) -> str:
+    """Returns a part of a text in which spans that do not overlap are replaced."""
+    parts = []
+    place = within.start
+    for span, new in sorted(changes):
+        parts += [text[place : span.start], new]
+        place = span.end
+    return "".join([*parts, text[place : within.end]])
 
 
 class Frequencies:
     """In how many passages a word occurs, over the passages seen so far, in bounded memory.
 
-    Words that have been seen once are forgotten when the table is full, as in lossy counting (Manku and Motwani 2002).
+    Words that have been seen least are forgotten when the table is full, as in lossy counting (Manku and Motwani
+    2002). Words are compared without regard to letter case.
     """
 
     def __init__(self, most: int = 200_000) -> None:
@@ -93,21 +153,27 @@ class Frequencies:
         self._counts: Counter[str] = Counter()
         self.passages = 0
 
-    def add(self, keys: set[str]) -> None:
+    def add(self, document: Document) -> None:
         """Counts the words of one passage."""
         self.passages += 1
-        self._counts.update(keys)
+        self._counts.update({word.of(document.text).casefold() for word in document.words})
         while len(self._counts) > self._most:
             least = min(self._counts.values())
             self._counts = Counter({key: count for key, count in self._counts.items() if count > least})
 
-    def share(self, key: str) -> float:
-        """Returns the share of passages that hold a word."""
-        return self._counts[key] / max(_FEWEST_PASSAGES, self.passages)
+    def is_common(self, word: str) -> bool:
+        """Whether a word stands in so many passages that it must be a function word."""
+        return self._counts[word.casefold()] >= _COMMON * max(_FEWEST_PASSAGES, self.passages)
 
-    def rarity(self, key: str) -> float:
-        """Returns the inverse document frequency: log((1 + passages) / (1 + passages that hold the word))."""
-        return math.log((1 + self.passages) / (1 + self._counts[key]))
+    def rarity(self, words: Iterable[str]) -> float:
+        """Returns how rare words are on average, 0 (in every passage) to 1 (in none).
+
+        That is their inverse document frequency, log((1 + passages) / (1 + passages that hold the word)), over that of
+        a word that was never seen.
+        """
+        counts = [self._counts[word.casefold()] for word in words]
+        total = math.log(1 + max(1, self.passages))
+        return sum(1 - math.log(1 + count) / total for count in counts) / max(1, len(counts))
 
 
 _UNSEGMENTED_LETTER = regex.compile(rf"[{_UNSEGMENTED}]")
@@ -116,9 +182,3 @@ _UNSEGMENTED_LETTER = regex.compile(rf"[{_UNSEGMENTED}]")
 def is_unsegmented(word: str) -> bool:
     """Whether a word is of a script that puts no spaces between words."""
     return bool(_UNSEGMENTED_LETTER.match(word))
-
-
-def keys(folded: Sequence[str]) -> set[str]:
-    """Returns what `Frequencies` counts of words in order: the words, and pairs of neighbours without spaces."""
-    pairs = {a + b for a, b in pairwise(folded) if is_unsegmented(a) and is_unsegmented(b)}
-    return set(folded) | pairs
