@@ -24,6 +24,8 @@ DataDir = Annotated[str | None, typer.Option(help="Folder of the official data s
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Count and drop bad examples instead of stopping.")]
 Columns = Annotated[str | None, typer.Option(help="Names of your columns, as context=passage,answer=antwort.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Parallel = Annotated[tuple[str, str] | None, typer.Option(help="Two line-aligned files, translations of each other.")]
+Bitext = Annotated[str | None, typer.Option(help="The same as one .tsv or .tmx file.")]
 Device = Annotated[str, typer.Option(help="auto, cuda or cpu.")]
 
 
@@ -48,8 +50,8 @@ def train(
         list[str] | None, typer.Option(help="Pseudo-labels that `lrc pseudo` wrote; {lang} as in --train; repeatable.")
     ] = None,
     pseudo_weight: Annotated[float, typer.Option(help="Share of pseudo-labels in each pass, below 1.")] = 0.5,
-    parallel: Annotated[tuple[str, str] | None, typer.Option(help="Two line-aligned files to align on.")] = None,
-    bitext: Annotated[str | None, typer.Option(help="The same as one .tsv or .tmx file.")] = None,
+    parallel: Parallel = None,
+    bitext: Bitext = None,
     backbone: Annotated[str, typer.Option(help="builtin, a Hugging Face hub id, or a folder.")] = "builtin",
     steps: Annotated[int | None, typer.Option(help="Optimiser steps; default by task and labels.", min=1)] = None,
     epochs: Annotated[float | None, typer.Option(help="Passes over the labels, instead of --steps.")] = None,
@@ -175,19 +177,46 @@ def compare(
 
 @app.command()
 def pseudo(
-    texts: Annotated[Path, typer.Argument(help="Text: .txt, .jsonl, or a folder of these.", metavar="TEXT")],
-    lang: Annotated[str, typer.Option(help="Its language.")],
+    source: Annotated[
+        Path, typer.Argument(help="Text (.txt, .jsonl or a folder); for self questions, for codeswitch labels.")
+    ],
+    lang: Annotated[str, typer.Option(help="Language of what is made.")],
     out: Annotated[Path, typer.Option(help="JSONL file to write.")],
-    generator: Annotated[str, typer.Option(help="spans or clozes.")] = "spans",
+    generator: Annotated[
+        str, typer.Option(help="spans, clozes, self, swaps, reorderings, roundtrips or codeswitch.")
+    ] = "spans",
+    run: Annotated[Path | None, typer.Option(help="Run or bundle that answers, for self.")] = None,
+    parallel: Parallel = None,
+    bitext: Bitext = None,
+    columns: Columns = None,
     limit: Annotated[int | None, typer.Option(help="Most examples.", min=1)] = None,
     least_score: Annotated[float, typer.Option(help="Leave out examples that score less, 0 to 1.")] = 0.0,
+    backbone: Annotated[str, typer.Option(help="builtin, a Hugging Face hub id, or a folder.")] = "builtin",
+    device: Device = "auto",
     seed: Annotated[int, typer.Option(help="Of the generator's choices.", min=0)] = 0,
     skip_bad: SkipBad = False,
 ) -> None:
-    """Make labelled examples from unlabelled text."""
-    from .pseudo.make import make
+    """Make labelled examples from unlabelled text, unanswered questions or labels in another language."""
+    from .pseudo.make import Request, make
+    from .settings import split_columns
 
-    make(generator, texts, lang, out, seed, limit, least_score, skip_bad)
+    files = [Path(name) for name in parallel or ([bitext] if bitext else [])]
+    request = Request(
+        generator=generator,
+        source=source,
+        lang=lang,
+        out=out,
+        seed=seed,
+        limit=limit,
+        least_score=least_score,
+        skip_bad=skip_bad,
+        backbone=backbone,
+        device=device,
+        run=run,
+        parallel=files,
+        columns=split_columns(columns),
+    )
+    make(request)
 
 
 @data_app.command("get")

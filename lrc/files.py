@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import platformdirs
 
@@ -37,12 +37,14 @@ def replace_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def write_file(path: Path, data: bytes) -> None:
-    """Writes a file under a temporary name in the same folder and renames it."""
+@contextmanager
+def replace_file(path: Path) -> Iterator[IO[bytes]]:
+    """Gives a temporary file that takes its final name when the block succeeds, and vanishes when it fails."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(name, 0o644)
@@ -50,6 +52,12 @@ def write_file(path: Path, data: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Writes a file under a temporary name in the same folder and renames it."""
+    with replace_file(path) as file:
+        file.write(data)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -15,6 +15,7 @@ from .lines import read_lines
 from .offsets import repair
 from .readers import Columns, answer_fault, scan_pairs, scan_questions
 from .scripts import script_share
+from .tasks import PARAPHRASE, QA
 from .writers import write_pairs, write_questions
 
 # What does not hold for a file as a whole is a finding: labels this one-sided, so few letters of the language's script.
@@ -97,7 +98,7 @@ def check(
     reports = []
     seen: dict[str, Path] = {}
     for path in paths:
-        report = Report(path, kind or _kind(path, columns), lang or _lang(path))
+        report = Report(path, kind or guess_kind(path, columns), lang or _lang(path))
         examples = _read(report, columns)
         report.count = len(examples)
         _duplicates(report, examples)
@@ -113,7 +114,7 @@ def check(
 
 def _read(report: Report, columns: Columns | None) -> list[Example]:
     unreadable = _Unreadable(report)
-    if report.kind == "paraphrase":
+    if report.kind == PARAPHRASE:
         return [pair for _, pair in scan_pairs(report.path, report.lang, unreadable, columns)]
     questions: list[Example] = []
     for where, question in scan_questions(report.path, report.lang, unreadable, columns):
@@ -216,7 +217,7 @@ def _unknown_id(tokenizer: Tokenizer) -> int | None:
 
 
 def _fix(report: Report, examples: Sequence[Example]) -> None:
-    suffix = ".tsv" if report.kind == "paraphrase" else ".json"
+    suffix = ".tsv" if report.kind == PARAPHRASE else ".json"
     target = report.path.with_name(f"{report.path.stem}.fixed{suffix}")
     if target.exists():
         raise UserError(f"{target}: exists already; move it away first")
@@ -227,7 +228,7 @@ def _fix(report: Report, examples: Sequence[Example]) -> None:
                 whole.append(example)
         elif (repaired := repair(example)) is not None:
             whole.append(repaired[0])
-    if report.kind == "paraphrase":
+    if report.kind == PARAPHRASE:
         write_pairs(target, [pair for pair in whole if isinstance(pair, Pair)])
     else:
         write_questions(target, [question for question in whole if isinstance(question, Question)])
@@ -242,19 +243,19 @@ def _without_repeats(examples: Sequence[Example]) -> Iterator[Example]:
         seen.add(example.id)
 
 
-def _kind(path: Path, columns: Columns | None) -> str:
+def guess_kind(path: Path, columns: Columns | None) -> str:
     """Tells pairs from questions by the columns; SQuAD JSON holds questions."""
     if path.suffix == ".json":
-        return "qa"
+        return QA
     if columns:
-        return "paraphrase" if "sentence1" in columns or "sentence2" in columns else "qa"
+        return PARAPHRASE if "sentence1" in columns or "sentence2" in columns else QA
     if path.suffix == ".parquet":
         from .rows import read_rows
 
         _, row = next(iter(read_rows(str(path), "train", BadExamples(True))), ("", {}))
-        return "paraphrase" if "sentence1" in row else "qa"
+        return PARAPHRASE if "sentence1" in row else QA
     _, first = next(iter(read_lines(path, BadExamples(True))), (1, ""))
-    return "paraphrase" if "sentence1" in first else "qa"
+    return PARAPHRASE if "sentence1" in first else QA
 
 
 def _lang(path: Path) -> str:

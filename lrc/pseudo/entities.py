@@ -13,7 +13,7 @@ NAME = "name"
 NUMBER = "number"
 
 _MONTH = r"\p{L}[\p{L}\p{M}]+"
-_DATES = regex.compile(
+DATES = regex.compile(
     r"\p{Nd}{1,4}\s?[年년](?:\s?\p{Nd}{1,2}\s?[月월](?:\s?\p{Nd}{1,2}\s?[日일])?)?"
     r"|\p{Nd}{1,2}\s?[月월]\s?\p{Nd}{1,2}\s?[日일]"
     rf"|\b\p{{Nd}}{{1,2}}\.?\s(?:de\s)?{_MONTH}\s(?:de\s)?\p{{Nd}}{{4}}\b"
@@ -51,7 +51,7 @@ def entities(document: Document, frequencies: Frequencies) -> Iterator[tuple[str
     letters = regex.findall(r"\p{L}", text)
     cased = bool(letters) and sum(map(bool, map(_CASED.match, letters))) > len(letters) / 2
     names = (_QUOTED, _CAPITALISED) if cased else (_QUOTED, _DOTTED, _KATAKANA, _FOREIGN)
-    for kind, patterns in ((DATE, (_DATES,)), (NAME, names), (NUMBER, (_NUMBERS,))):
+    for kind, patterns in ((DATE, (DATES,)), (NAME, names), (NUMBER, (_NUMBERS,))):
         for pattern in patterns:
             for match in pattern.finditer(text):
                 span = Span(*match.span())

@@ -6,13 +6,14 @@ alignments are summed over all pairs.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
+from ..console import progress
 from ..data.parallel import SentencePair
-from .text import Segmenter
-from .vectors import WordVectors
+from .text import Segmenter, batches
+from .vectors import Floats, WordVectors
 
 # Mutual neighbours less alike than this are chance.
 _LEAST_SIMILARITY = 0.3
@@ -21,41 +22,47 @@ _MOST_TRANSLATIONS = 5
 Lexicon = dict[str, list[tuple[str, float]]]
 
 
-def induce(
-    pairs: Sequence[SentencePair], segmenter: Segmenter, vectors: WordVectors, advance: Callable[[int], None]
-) -> Lexicon:
-    """Returns the translations of words.
+def induce(pairs: Sequence[SentencePair], segmenter: Segmenter, vectors: WordVectors) -> tuple[Lexicon, Lexicon]:
+    """Returns the translations of words, from the first language to the second and back.
 
     Args:
         pairs: Sentences and their translations.
         segmenter: Finds words.
         vectors: Of words.
-        advance: Called with the number of pairs done.
 
     Returns:
         By case-folded word its translations and their probabilities, the likeliest first. The probability of a
         translation is its share of the similarity that all alignments of the word sum up to.
     """
-    weights: dict[str, Counter[str]] = defaultdict(Counter)
-    for start in range(0, len(pairs), _BATCH):
-        part = pairs[start : start + _BATCH]
-        sides = []
-        for texts in zip(*part, strict=True):
-            words = [segmenter.words(text) for text in texts]
-            sides.append([([w.of(t) for w in ws], v) for t, ws, v in zip(texts, words, vectors(texts, words), strict=True)])
-        for (first, a), (second, b) in zip(*sides, strict=True):
-            if len(first) and len(second):
+    forth: dict[str, Counter[str]] = defaultdict(Counter)
+    back: dict[str, Counter[str]] = defaultdict(Counter)
+    with progress("align words", len(pairs)) as advance:
+        for part in batches(pairs, _BATCH):
+            firsts, seconds = (_words(texts, segmenter, vectors) for texts in zip(*part, strict=True))
+            for (first, a), (second, b) in zip(firsts, seconds, strict=True):
+                if not first or not second:
+                    continue
                 similarity = a @ b.T
                 for i, j in enumerate(similarity.argmax(axis=1)):
                     if similarity[:, j].argmax() == i and similarity[i, j] >= _LEAST_SIMILARITY:
-                        weights[first[i].casefold()][second[j]] += float(similarity[i, j])
-        advance(len(part))
-    return {word: _shares(found) for word, found in weights.items()}
+                        forth[first[i].casefold()][second[j]] += float(similarity[i, j])
+                        back[second[j].casefold()][first[i]] += float(similarity[i, j])
+            advance(len(part))
+    return _probabilities(forth), _probabilities(back)
 
 
-def _shares(found: Counter[str]) -> list[tuple[str, float]]:
-    total = sum(found.values())
-    return [(word, weight / total) for word, weight in found.most_common(_MOST_TRANSLATIONS)]
+def _words(texts: Sequence[str], segmenter: Segmenter, vectors: WordVectors) -> list[tuple[list[str], Floats]]:
+    """Returns the words of each text and their vectors."""
+    spans = [segmenter.words(text) for text in texts]
+    found = zip(texts, spans, vectors(texts, spans), strict=True)
+    return [([word.of(text) for word in words], unit) for text, words, unit in found]
+
+
+def _probabilities(weights: dict[str, Counter[str]]) -> Lexicon:
+    return {
+        word: [(other, weight / found.total()) for other, weight in found.most_common(_MOST_TRANSLATIONS)]
+        for word, found in weights.items()
+    }
 
 
 def choose(translations: Sequence[tuple[str, float]], rng: np.random.Generator) -> tuple[str, float]:

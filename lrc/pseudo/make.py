@@ -1,98 +1,202 @@
-"""`lrc pseudo`: unlabelled text in, a file of pseudo-labelled examples out, in constant memory."""
+"""`lrc pseudo`: unlabelled text, labels or questions in, a file of pseudo-labelled examples out, in constant memory."""
 
-import itertools
 import json
-import tempfile
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, repeat
 from pathlib import Path
 
 import numpy as np
 
 from ..console import note, progress
-from ..data.examples import BadExamples
+from ..data.check import guess_kind
+from ..data.examples import BadExamples, Example, Question
+from ..data.parallel import read_parallel
 from ..data.passages import Passage, read_passages
+from ..data.readers import Columns, answer_fault, scan_pairs, scan_questions
+from ..data.tasks import QA, find_task
 from ..errors import UserError
-from .clozes import clozes
-from .questions import PseudoQuestion
-from .spans import recurring_spans
-from .text import Frequencies, keys, words
+from ..files import replace_file
+from .examples import Made, to_row
+from .text import Document, Frequencies, Segmenter
 
 # Passages that are read ahead, so that the first ones too meet counts worth something.
-_AHEAD = 2000
+_AHEAD = 500
 
-Generator = Callable[[Iterator[Passage], str, Frequencies, np.random.Generator], Iterator[PseudoQuestion]]
-GENERATORS: dict[str, Generator] = {"spans": recurring_spans, "clozes": clozes}
+SPANS, CLOZES, SELF = "spans", "clozes", "self"
+SWAPS, REORDERINGS, ROUND_TRIPS = "swaps", "reorderings", "roundtrips"
+CODE_SWITCH = "codeswitch"
+GENERATORS = (SPANS, CLOZES, SELF, SWAPS, REORDERINGS, ROUND_TRIPS, CODE_SWITCH)
+
+Advance = Callable[[int], None]
 
 
-def make(
-    generator: str, texts: Path, lang: str, out: Path, seed: int, limit: int | None, least_score: float, skip_bad: bool
-) -> int:
-    """Writes pseudo-labelled examples as JSONL, which every reader of labels takes.
+@dataclass(frozen=True)
+class Request:
+    """What `lrc pseudo` is asked for.
 
-    Args:
-        generator: Name of the generator.
-        texts: A file or folder of unlabelled text, see `lrc.data.passages`.
-        lang: Its language.
+    Attributes:
+        generator: One of `GENERATORS`.
+        source: A file or folder of unlabelled text, see `lrc.data.passages`; for `self` questions and for `codeswitch`
+            labels, in any format of labels.
+        lang: Language of the text; for `codeswitch` the language to switch to.
         out: File to write.
         seed: Of the choices that the generator makes.
         limit: Most examples.
         least_score: Examples that score less are left out.
-        skip_bad: Whether to drop lines that cannot be read.
+        skip_bad: Whether to drop what cannot be read.
+        backbone: Its pieces are the words of scripts without spaces, its vectors tell what is alike.
+        device: Where it runs.
+        run: For `self`, the run or bundle that answers.
+        parallel: For `roundtrips` text in `lang` and its translation; for `codeswitch` text in the labels' language
+            and its translation into `lang`.
+        columns: Names of the columns of questions or labels, where they are not lrc's.
+    """
+
+    generator: str
+    source: Path
+    lang: str
+    out: Path
+    seed: int
+    limit: int | None
+    least_score: float
+    skip_bad: bool
+    backbone: str
+    device: str
+    run: Path | None
+    parallel: Sequence[Path]
+    columns: Columns | None
+
+
+def make(request: Request) -> int:
+    """Writes pseudo-labelled examples as JSONL, which every reader of labels takes.
 
     Returns:
         Number of examples.
 
     Raises:
-        UserError: If the text cannot be read, the generator is unknown, or nothing could be made.
+        UserError: If something cannot be read, an option is unknown or missing, or nothing could be made.
     """
-    if generator not in GENERATORS:
-        raise UserError(f"--generator {generator}: choose one of {', '.join(GENERATORS)}")
-    if out.exists():
-        raise UserError(f"--out {out}: exists already; name a new file")
-    bad = BadExamples(skip_bad)
-    frequencies = Frequencies()
-    rng = np.random.default_rng(seed)
+    _check(request)
+    bad = BadExamples(request.skip_bad)
     count = 0
-    note(f"making {generator} from {texts}; writing to {out}")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=out.parent, prefix=f".{out.name}.", delete=False
-        ) as file,
-        progress("passages", 0) as advance,
-    ):
-        partial = Path(file.name)
-        try:
-            passages = _counted(read_passages(texts, bad), frequencies, advance)
-            for question in GENERATORS[generator](passages, lang, frequencies, rng):
-                if question.score >= least_score:
-                    file.write(json.dumps(question.to_row(), ensure_ascii=False) + "\n")
-                    count += 1
-                    if count == limit:
-                        break
-            if not count:
-                raise UserError(f"{texts}: {generator} made nothing of it; is it running text in sentences?")
-            file.close()
-            partial.chmod(0o644)
-            partial.rename(out)
-        finally:
-            partial.unlink(missing_ok=True)
+    note(f"making {request.generator} from {request.source}; writing to {request.out}")
+    with replace_file(request.out) as file, progress("read", 0) as advance:
+        for made in _generate(request, bad, advance):
+            if made.score >= request.least_score:
+                file.write(json.dumps(to_row(made, request.generator), ensure_ascii=False).encode() + b"\n")
+                count += 1
+                if count == request.limit:
+                    break
+        if not count:
+            raise UserError(f"{request.source}: {request.generator} made nothing of it that scores enough")
     if bad.count:
         note(f"dropped {bad.count} bad lines")
-    note(f"wrote {count} examples from {frequencies.passages} passages to {out}")
+    note(f"wrote {count} examples to {request.out}")
     return count
 
 
-def _counted(
-    passages: Iterator[Passage], frequencies: Frequencies, advance: Callable[[int], None]
-) -> Iterator[Passage]:
-    """Counts the words of passages `_AHEAD` of those it yields."""
-    ahead: deque[Passage] = deque()
-    for passage in itertools.chain(passages, itertools.repeat(None)):
+def _check(request: Request) -> None:
+    name = request.generator
+    if name not in GENERATORS:
+        raise UserError(f"--generator {name}: choose one of {', '.join(GENERATORS)}")
+    if (request.run is not None) != (name == SELF):
+        raise UserError(f"--run: generator {SELF} needs a run or a bundle, and no other takes one")
+    if bool(request.parallel) != (name in (ROUND_TRIPS, CODE_SWITCH)):
+        raise UserError(
+            f"--parallel or --bitext: generators {ROUND_TRIPS} and {CODE_SWITCH} need one, and no other takes it"
+        )
+    if request.out.exists():
+        raise UserError(f"--out {request.out}: exists already; name a new file")
+
+
+def _generate(request: Request, bad: BadExamples, advance: Advance) -> Iterator[Made]:
+    # Each generator brings its own imports: those that only read text need no torch.
+    lang, name = request.lang, request.generator
+    rng = np.random.default_rng(request.seed)
+    if name == SELF:
+        return _self_labels(request, bad, advance)
+    if name in (SPANS, CLOZES):
+        from ..backbone import load_tokenizer
+        from .clozes import clozes
+        from .spans import recurring_spans
+
+        frequencies = Frequencies()
+        documents = _documents(request, Segmenter(load_tokenizer(request.backbone)), frequencies, bad, advance)
+        return (recurring_spans if name == SPANS else clozes)(documents, lang, frequencies, rng)
+    return _with_vectors(request, bad, rng, advance)
+
+
+def _with_vectors(request: Request, bad: BadExamples, rng: np.random.Generator, advance: Advance) -> Iterator[Made]:
+    from ..backbone import load_backbone
+    from ..launch import pick_device
+    from .codeswitch import code_switch
+    from .lexicon import induce
+    from .reorderings import reorderings
+    from .roundtrips import paraphrases, round_trips
+    from .swaps import swaps
+    from .vectors import WordVectors
+
+    lang, name = request.lang, request.generator
+    backbone = load_backbone(request.backbone)
+    vectors = WordVectors(backbone, pick_device(request.device))
+    segmenter = Segmenter(backbone.tokenizer)
+    if name == CODE_SWITCH:
+        lexicon, _ = induce(read_parallel(request.parallel), segmenter, vectors)
+        return code_switch(_labels(request, bad, advance), lang, lexicon, segmenter, rng)
+    frequencies = Frequencies()
+    documents = _documents(request, segmenter, frequencies, bad, advance)
+    if name == ROUND_TRIPS:
+        table = paraphrases(*induce(read_parallel(request.parallel), segmenter, vectors))
+        return round_trips(documents, lang, frequencies, table, vectors, rng)
+    return (swaps if name == SWAPS else reorderings)(documents, lang, frequencies, vectors, rng)
+
+
+def _self_labels(request: Request, bad: BadExamples, advance: Advance) -> Iterator[Made]:
+    from lrc_runtime import QuestionAnswerer
+
+    from ..evaluate import open_subject
+    from ..prepare import prepare
+    from .selflabels import calibrate, self_labels
+
+    assert request.run is not None
+    subject = open_subject(request.run, request.device)
+    if not isinstance(subject.answerer, QuestionAnswerer):
+        raise UserError(f"--run {request.run}: compares sentences; {SELF} needs one that answers questions")
+    groups = prepare(subject.settings).dev
+    dev = groups.get(request.lang) or list(chain.from_iterable(groups.values()))
+    calibration = calibrate(
+        subject.answerer, [item for item in dev if isinstance(item, Question)], find_task(subject.settings.task).metric
+    )
+    note(f"scores calibrated on {calibration.count} dev questions, {calibration.right} of them answered right")
+    questions = (item for item in _labels(request, bad, advance) if isinstance(item, Question))
+    return self_labels(questions, subject.answerer, calibration)
+
+
+def _labels(request: Request, bad: BadExamples, advance: Advance) -> Iterator[Example]:
+    path = request.source
+    kind = QA if request.generator == SELF else guess_kind(path, request.columns)
+    scan = scan_questions if kind == QA else scan_pairs
+    for where, example in scan(path, request.lang, bad, request.columns):
+        fault = answer_fault(example) if isinstance(example, Question) and request.generator != SELF else None
+        if fault is None:
+            yield example
+        else:
+            bad.found(f"{where}: question {example.id}: {fault}")
+        advance(1)
+
+
+def _documents(
+    request: Request, segmenter: Segmenter, frequencies: Frequencies, bad: BadExamples, advance: Advance
+) -> Iterator[Document]:
+    """Reads passages, and counts their words `_AHEAD` of those it yields."""
+    ahead: deque[Document] = deque()
+    passages: Iterator[Passage | None] = chain(read_passages(request.source, bad), repeat(None))
+    for passage in passages:
         if passage is not None:
-            frequencies.add(keys([word.of(passage.text).casefold() for word in words(passage.text)]))
-            ahead.append(passage)
+            ahead.append(segmenter.document(passage))
+            frequencies.add(ahead[-1])
         if not ahead:
             return
         if passage is None or len(ahead) > _AHEAD:

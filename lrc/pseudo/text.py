@@ -5,7 +5,8 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from itertools import islice
+from typing import NamedTuple, TypeVar
 
 import regex
 from tokenizers import Tokenizer
@@ -24,6 +25,7 @@ _WORD = regex.compile(
 )
 # A full stop ends a sentence where a space and no small letter follow; other scripts' stops always do.
 _STOP = regex.compile(r"(?:[.!?]+[\"'”’»)\]]*(?=\s+[^\p{Ll}])|[。！？｡]+[”’」』）]*|[।॥؟۔።፧]+|\n+)")
+_STOPPED = regex.compile(r"[.!?。！？｡।॥؟۔።፧][\"'”’»)\]」』）]*$")
 _ABBREVIATION = regex.compile(
     r"(?:^|[\s(.])(?:\p{L}|\p{N}{1,3}|(?i:bzw|ca|dr|etc|inc|jr|mr|mrs|ms|no|nr|prof|sra?|st|vs))\.$"
 )
@@ -45,6 +47,10 @@ class Span(NamedTuple):
         """Returns the span's text."""
         return text[self.start : self.end]
 
+    def moved(self, by: int) -> "Span":
+        """Returns the span moved by a number of code points."""
+        return Span(self.start + by, self.end + by)
+
     def overlaps(self, other: "Span") -> bool:
         """Whether the two share a code point."""
         return self.start < other.end and other.start < self.end
@@ -62,6 +68,13 @@ class Document:
     def words_of(self, sentence: Span) -> list[Span]:
         """Returns the words inside a sentence."""
         return self.words[bisect_right(self.words, (sentence.start, -1)) : bisect_right(self.words, (sentence.end, -1))]
+
+    def whole_sentences(self) -> Iterator[Span]:
+        """Yields the sentences that were not cut for their length; in text without any stop all count as whole."""
+        stopped = [bool(_STOPPED.search(sentence.of(self.text))) for sentence in self.sentences]
+        for index, sentence in enumerate(self.sentences):
+            if not any(stopped) or (stopped[index] and (index == 0 or stopped[index - 1])):
+                yield sentence
 
 
 class Segmenter:
@@ -141,6 +154,18 @@ def replaced(text: str, within: Span, changes: Iterable[tuple[Span, str]]) -> st
     return "".join([*parts, text[place : within.end]])
 
 
+def span_after(span: Span, changes: Iterable[tuple[Span, str]]) -> Span:
+    """Returns where a span stands after changes that lie inside or outside of it."""
+    grown = [(word, len(new) - (word.end - word.start)) for word, new in changes]
+    before = sum(by for word, by in grown if word.end <= span.start)
+    return Span(span.start + before, span.end + before + sum(by for word, by in grown if word.overlaps(span)))
+
+
+def exchanged(text: str, first: Span, second: Span) -> str:
+    """Returns a text in which two spans have changed places."""
+    return replaced(text, Span(0, len(text)), [(first, second.of(text)), (second, first.of(text))])
+
+
 class Frequencies:
     """In how many passages a word occurs, over the passages seen so far, in bounded memory.
 
@@ -174,6 +199,16 @@ class Frequencies:
         counts = [self._counts[word.casefold()] for word in words]
         total = math.log(1 + max(1, self.passages))
         return sum(1 - math.log(1 + count) / total for count in counts) / max(1, len(counts))
+
+
+T = TypeVar("T")
+
+
+def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yields items in lists of a size, the last one shorter."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
 
 
 _UNSEGMENTED_LETTER = regex.compile(rf"[{_UNSEGMENTED}]")

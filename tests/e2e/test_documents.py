@@ -32,7 +32,7 @@ def test_commands_of_a_document_run(document: str, tiny: Path, tmp_path: Path) -
                 continue
             words = shlex.split(os.path.expandvars(line.replace("$LRC_DATA_DIR", environment["LRC_DATA_DIR"])), True)
             assert words[0] == "lrc", line
-            if words[1] in ("train", "data"):
+            if words[1] in ("train", "data", "pseudo"):
                 words += ["--backbone", str(tiny)]
             if words[1] == "train":
                 words += ["--steps", "2"]

@@ -3,14 +3,21 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from lrc.data.examples import BadExamples
-from lrc.data.readers import read_questions
+from lrc.backbone import load_tokenizer
+from lrc.data.examples import BadExamples, Question
+from lrc.data.passages import Passage
+from lrc.data.readers import read_pairs, read_questions
 from lrc.errors import UserError
-from lrc.pseudo.questions import BLANK
-from lrc.pseudo.text import sentences, words
-from tests.conftest import EXAMPLES, LANGS, data_dir, lrc
+from lrc.pseudo.codeswitch import code_switch
+from lrc.pseudo.examples import BLANK
+from lrc.pseudo.roundtrips import paraphrases
+from lrc.pseudo.selflabels import calibrate, self_labels
+from lrc.pseudo.text import Frequencies, Segmenter, sentences
+from lrc_runtime import Answer, QuestionAnswerer
+from tests.conftest import EXAMPLES, LANGS, data_dir, lrc, make_tokenizer
 
 RECURRING = {
     "hi": "गंगा नदी हिमालय से निकलती है और मैदानों में बहती है। बहुत से लोग गंगा नदी के किनारे बसे हुए हैं।",
@@ -35,8 +42,10 @@ def rows(path: Path) -> list[dict]:
 
 
 @pytest.mark.parametrize("lang", sorted(RECURRING))
-def test_a_recurring_span_becomes_question_and_answer(tmp_path: Path, lang: str) -> None:
-    lrc("pseudo", passages(tmp_path, lang), "--lang", lang, "--out", tmp_path / "out.jsonl")
+def test_a_recurring_span_becomes_question_and_answer(tmp_path: Path, tiny: Path, lang: str) -> None:
+    # The pieces of the tiny tokenizer, which few texts have made, are no Chinese words.
+    backbone = "builtin" if lang == "zh" else tiny
+    lrc("pseudo", passages(tmp_path, lang), "--lang", lang, "--backbone", backbone, "--out", tmp_path / "out.jsonl")
     made = {row["answers"]["text"][0]: row for row in rows(tmp_path / "out.jsonl")}
     row = made[ANSWERS[lang]]
     assert row["question"].count(BLANK) == 1 and ANSWERS[lang] not in row["question"]
@@ -47,13 +56,14 @@ def test_a_recurring_span_becomes_question_and_answer(tmp_path: Path, lang: str)
 
 @pytest.mark.parametrize("lang", LANGS)
 @pytest.mark.parametrize("generator", ["spans", "clozes"])
-def test_every_answer_is_at_its_offset_and_runs_repeat(tmp_path: Path, lang: str, generator: str) -> None:
+def test_every_answer_is_at_its_offset_and_runs_repeat(tmp_path: Path, tiny: Path, lang: str, generator: str) -> None:
     text = passages(tmp_path, lang)
     first, second = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
     for out in (first, second):
         if generator == "spans" and lang not in RECURRING:
             pytest.skip("no passage of this language in which a span recurs")
-        lrc("pseudo", text, "--lang", lang, "--generator", generator, "--out", out, "--seed", 3)
+        made = ("--lang", lang, "--generator", generator, "--backbone", tiny, "--seed", 3)
+        lrc("pseudo", text, *made, "--out", out)
     assert first.read_bytes() == second.read_bytes()
     questions = read_questions(first, "xx", BadExamples(False))
     assert questions and all(question.lang == lang for question in questions)
@@ -61,7 +71,7 @@ def test_every_answer_is_at_its_offset_and_runs_repeat(tmp_path: Path, lang: str
     assert len({question.id for question in questions}) == len(questions)
 
 
-def test_clozes_ask_for_names_numbers_and_dates(tmp_path: Path) -> None:
+def test_clozes_ask_for_names_numbers_and_dates(tmp_path: Path, tiny: Path) -> None:
     texts = {
         "es": "El puente es obra de los vecinos de la ciudad vieja. La obra terminó el 12 de mayo de 1931 por fin.",
         "zh": "这座古老的桥梁非常有名，吸引了许多人。当地工人在1931年5月12日完成了这座桥的修建工作。",
@@ -71,7 +81,8 @@ def test_clozes_ask_for_names_numbers_and_dates(tmp_path: Path) -> None:
     for lang, text in texts.items():
         path = tmp_path / f"{lang}.txt"
         path.write_text(text, encoding="utf-8")
-        lrc("pseudo", path, "--lang", lang, "--generator", "clozes", "--out", tmp_path / f"{lang}.jsonl")
+        out = tmp_path / f"{lang}.jsonl"
+        lrc("pseudo", path, "--lang", lang, "--generator", "clozes", "--backbone", tiny, "--out", out)
         assert wanted[lang] in [row["answers"]["text"][0] for row in rows(tmp_path / f"{lang}.jsonl")]
 
 
@@ -83,14 +94,40 @@ def test_sentences_and_words_follow_the_script() -> None:
     assert cut("यह पहला है। यह दूसरा है।") == ["यह पहला है।", "यह दूसरा है।"]
     assert cut("他来了。“走吧！”她说。") == ["他来了。", "“走吧！”", "她说。"]
     assert cut("هل جاء؟ نعم.") == ["هل جاء؟", "نعم."]
-    assert [span.of("กำลังเดินทาง") for span in words("กำลังเดินทาง")] == ["กำ", "ลั", "ง", "เดิ", "น", "ทา", "ง"]
-    assert [span.of("पानी 3,5 l’eau") for span in words("पानी 3,5 l’eau")] == ["पानी", "3,5", "l’eau"]
+
+
+def test_words_of_a_script_without_spaces_are_the_tokenizers_pieces() -> None:
+    segmenter = Segmenter(load_tokenizer("builtin"))
+
+    def words(text: str) -> list[str]:
+        return [span.of(text) for span in segmenter.words(text)]
+
+    assert words("पानी 3,5 l’eau") == ["पानी", "3,5", "l’eau"]
+    assert words("กำลังเดินทางไปโรงเรียนในกรุงเทพมหานคร") == ["กำลัง", "เดินทางไป", "โรงเรียน", "ใน", "กรุงเทพมหานคร"]
+    assert words("位于中国的中部地区，风景十分优美。")[:4] == ["位于", "中国的", "中部", "地区"]
+    assert words("タワーは1958年に完成した")[:3] == ["タワー", "は", "1958"]
+    # A vowel or a mark is never parted from its consonant, whatever the pieces are.
+    thai = "กำลังเดินทาง"
+    tiny = [span.of(thai) for span in Segmenter(make_tokenizer()).words(thai)]
+    assert "".join(tiny) == thai and not any(word[0] in "ะาำัิีึืุู่้็์" for word in tiny)
+
+
+def test_counts_stay_within_bounds_and_keep_what_is_common() -> None:
+    frequencies = Frequencies(most=100)
+    segmenter = Segmenter(make_tokenizer())
+    for number in range(200):
+        frequencies.add(segmenter.document(Passage(f"यह शब्द{number} है a{number} b{number}", "x")))
+    assert frequencies.is_common("यह") and not frequencies.is_common("शब्द3")
+    assert frequencies.rarity(["यह"]) == pytest.approx(0, abs=1e-9)
+    assert frequencies.rarity(["कभी"]) == 1
+    assert len(frequencies._counts) <= 100
 
 
 def test_training_mixes_pseudo_labels_in(tmp_path: Path, tiny: Path) -> None:
     for lang in ("hi", "ar"):
         text = passages(tmp_path, lang)
-        lrc("pseudo", text, "--lang", lang, "--generator", "clozes", "--out", tmp_path / f"pseudo.{lang}.jsonl")
+        out = tmp_path / f"pseudo.{lang}.jsonl"
+        lrc("pseudo", text, "--lang", lang, "--generator", "clozes", "--backbone", tiny, "--out", out)
     common = ("--task", "qa", "--train", EXAMPLES / "qa.{lang}.json", "--langs", "hi,ar", "--backbone", tiny)
     pseudo = ("--pseudo", tmp_path / "pseudo.{lang}.jsonl", "--precision", "fp32", "--steps", 4)
     lrc("train", *common, *pseudo, "--shots", 8, "--pseudo-weight", 0.75, "--out", tmp_path / "run")
@@ -102,11 +139,11 @@ def test_training_mixes_pseudo_labels_in(tmp_path: Path, tiny: Path) -> None:
         lrc("train", *common, *pseudo, "--shots", 8, "--pseudo-weight", 1.0, "--out", tmp_path / "none")
 
 
-def test_what_cannot_be_made_is_one_clear_line(tmp_path: Path) -> None:
+def test_what_cannot_be_made_is_one_clear_line(tmp_path: Path, tiny: Path) -> None:
     text = tmp_path / "x.txt"
     text.write_text("एक शब्द\n", encoding="utf-8")
     with pytest.raises(UserError, match="made nothing of it"):
-        lrc("pseudo", text, "--lang", "hi", "--out", tmp_path / "out.jsonl")
+        lrc("pseudo", text, "--lang", "hi", "--backbone", tiny, "--out", tmp_path / "out.jsonl")
     with pytest.raises(UserError, match="choose one of spans, clozes"):
         lrc("pseudo", text, "--lang", "hi", "--generator", "magic", "--out", tmp_path / "out.jsonl")
     assert [path.name for path in tmp_path.iterdir()] == ["x.txt"]
@@ -121,3 +158,153 @@ def test_real_news_text_gives_questions_in_thai_and_swahili(tmp_path: Path) -> N
         text = data_dir() / "parallel" / f"ntrex.{lang}.txt"
         lrc("pseudo", text, "--lang", lang, "--out", tmp_path / f"{lang}.jsonl", "--limit", 50)
         assert len(read_questions(tmp_path / f"{lang}.jsonl", lang, BadExamples(False))) == 50
+
+
+def pairs_of(path: Path) -> list[tuple[str, str, int]]:
+    return [(pair.first, pair.second, pair.label) for pair in read_pairs(path, "xx", BadExamples(False))]
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_swaps_keep_every_word_and_change_the_order(tmp_path: Path, tiny: Path, lang: str) -> None:
+    text = passages(tmp_path, lang)
+    lrc("pseudo", text, "--lang", lang, "--generator", "swaps", "--backbone", tiny, "--out", tmp_path / "out.jsonl")
+    made = pairs_of(tmp_path / "out.jsonl")
+    source = text.read_text(encoding="utf-8")
+    assert made and all(label == 0 for *_, label in made)
+    for first, second, _ in made:
+        assert first in source and first != second
+        assert sorted(first) == sorted(second)
+
+
+def test_reorderings_mean_the_same(tmp_path: Path, tiny: Path) -> None:
+    texts = {
+        "de": (
+            "Die Brücke wurde am 12. Mai 1931 nach langer Zeit eröffnet.",
+            "Die Brücke wurde am 12.5.1931 nach langer Zeit eröffnet.",
+        ),
+        "en": ("In 1931, the bridge was opened to all people.", "The bridge was opened to all people, in 1931."),
+        "hi": ("पुल के पास 1931 में बहुत लोग रहते थे।", "पुल के पास १९३१ में बहुत लोग रहते थे।"),
+        "ar": ("عاش في القرية الصغيرة ١٢٥ شخصا قبل الحرب.", "عاش في القرية الصغيرة 125 شخصا قبل الحرب."),
+        "zh": ("这座桥在1931年5月12日由许多工人一起建成。", "这座桥在1931/5/12由许多工人一起建成。"),
+    }
+    for lang, (text, wanted) in texts.items():
+        path = tmp_path / f"{lang}.txt"
+        # The same function words in many passages, so that they are known for what they are.
+        path.write_text("\n\n".join([text, *["In the end, it was."] * 10]) + "\n", encoding="utf-8")
+        out = tmp_path / f"{lang}.jsonl"
+        lrc("pseudo", path, "--lang", lang, "--generator", "reorderings", "--backbone", tiny, "--out", out)
+        assert (text, wanted, 1) in pairs_of(out)
+
+
+def bitext(folder: Path) -> tuple[Path, Path]:
+    """Sentences in German and Hindi that say the same, from the example questions that share their ids."""
+    german, hindi = (
+        {item.id: item.question for item in read_questions(EXAMPLES / f"qa.{lang}.json", lang, BadExamples(False))}
+        for lang in ("de", "hi")
+    )
+    shared = sorted(german.keys() & hindi.keys())
+    for lang, side in (("de", german), ("hi", hindi)):
+        (folder / f"bitext.{lang}").write_text("\n".join(side[name] for name in shared) + "\n", encoding="utf-8")
+    return folder / "bitext.de", folder / "bitext.hi"
+
+
+def test_code_switching_keeps_labels_where_they_stand(tmp_path: Path, tiny: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    switch = ("--lang", "hi", "--generator", "codeswitch", "--backbone", tiny, "--parallel", *bitext(tmp_path))
+    lrc("pseudo", EXAMPLES / "qa.de.json", *switch, "--out", out)
+    originals = {item.id: item for item in read_questions(EXAMPLES / "qa.de.json", "de", BadExamples(False))}
+    switched = read_questions(out, "xx", BadExamples(False))
+    assert switched and all(question.lang == "hi" for question in switched)
+    changed = [question for question in switched if question.context != originals[question.id].context]
+    assert any("\u0900" <= character <= "\u097f" for question in changed for character in question.context)
+    lrc("pseudo", EXAMPLES / "pairs.de.tsv", *switch, "--out", tmp_path / "pairs.jsonl")
+    labels = {pair.id: pair.label for pair in read_pairs(EXAMPLES / "pairs.de.tsv", "de", BadExamples(False))}
+    pairs = read_pairs(tmp_path / "pairs.jsonl", "hi", BadExamples(False))
+    assert pairs and all(labels[pair.id] == pair.label for pair in pairs)
+
+
+def test_an_answer_moves_with_the_words_before_it() -> None:
+    context = "Das alte Haus am Fluss gehört Anna."
+    start = context.index("Fluss")
+    question = Question("a", "de", "", "Wem gehört das Haus?", context, (("Fluss", start),))
+    lexicon = {"alte": [("पुराना", 1.0)], "haus": [("घर", 1.0)], "fluss": [("नदी", 1.0)], "anna": [("Anna", 1.0)]}
+    segmenter = Segmenter(make_tokenizer())
+    found = set()
+    for seed in range(16):
+        for made in code_switch([question], "hi", lexicon, segmenter, np.random.default_rng(seed)):
+            assert isinstance(made.example, Question)
+            ((text, at),) = made.example.answers
+            assert made.example.context[at : at + len(text)] == text
+            assert (
+                made.example.context.replace("पुराना", "alte").replace("घर", "Haus").replace("नदी", "Fluss") == context
+            )
+            found.add(text)
+    assert found == {"Fluss", "नदी"}
+
+
+def test_round_trips_go_through_shared_translations() -> None:
+    forth = {"house": [("घर", 0.6), ("भवन", 0.4)], "dog": [("कुत्ता", 1.0)]}
+    back = {"घर": [("house", 0.5), ("home", 0.5)], "भवन": [("building", 1.0)], "कुत्ता": [("dog", 1.0)]}
+    table = paraphrases(forth, back)
+    assert table == {"house": [("building", pytest.approx(0.4)), ("home", pytest.approx(0.3))]}
+
+
+def test_words_that_share_a_translation_replace_each_other(tmp_path: Path) -> None:
+    sides = [data_dir() / "parallel" / f"ntrex.{lang}.txt" for lang in ("de", "en")]
+    cut = []
+    for path in sides:
+        cut.append(tmp_path / path.name)
+        cut[-1].write_text("\n".join(path.read_text(encoding="utf-8").split("\n")[:64]) + "\n", encoding="utf-8")
+    out = tmp_path / "out.jsonl"
+    lrc("pseudo", cut[0], "--lang", "de", "--generator", "roundtrips", "--parallel", *cut, "--out", out)
+    made = pairs_of(out)
+    assert made and all(label == 1 and first != second for first, second, label in made)
+
+
+def test_only_sure_answers_become_labels(tmp_path: Path, qa_run: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    questions = EXAMPLES / "qa.ar.json"
+    with pytest.raises(UserError, match="too few to calibrate"):
+        lrc("pseudo", questions, "--lang", "ar", "--generator", "self", "--run", qa_run, "--out", out)
+    assert not out.exists()
+
+
+class Oracle(QuestionAnswerer):
+    """Answers with the first word; its score says whether that is right, in its own way."""
+
+    def __init__(self, right: set[str]) -> None:
+        self._right = right
+
+    def answer_batch(self, questions, contexts, top_k=None):  # type: ignore[no-untyped-def,override]
+        words = [context.split()[0] for context in contexts]
+        return [
+            Answer(word, 0, len(word), 0.2 if question in self._right else 0.1)
+            for question, word in zip(questions, words, strict=True)
+        ]
+
+
+def test_scores_are_calibrated_on_dev_questions() -> None:
+    right = {f"कौन {number}?" for number in range(20)}
+    dev = [
+        Question(str(number), "hi", "", f"कौन {number}?", "गंगा नदी", (("गंगा", 0) if number < 20 else ("नदी", 5),))
+        for number in range(40)
+    ]
+    calibration = calibrate(Oracle(right), dev, "squad")
+    assert (calibration.count, calibration.right) == (40, 20)
+    assert calibration(0.2) > 0.8 and calibration(0.1) < 0.2
+    made = list(self_labels([dev[0], dev[30]], Oracle(right), calibration))
+    assert [item.example.answers for item in made] == [(("गंगा", 0),), (("गंगा", 0),)]  # type: ignore[union-attr]
+    assert made[0].score > 0.8 and made[1].score < 0.2
+
+
+def test_a_generator_takes_the_options_that_are_its_own(tmp_path: Path, tiny: Path) -> None:
+    text = passages(tmp_path, "hi")
+    common = ("pseudo", text, "--lang", "hi", "--backbone", tiny, "--out", tmp_path / "out.jsonl", "--generator")
+    for options, message in (
+        (("self",), "needs a run or a bundle"),
+        (("spans", "--run", tmp_path), "no other takes one"),
+        (("codeswitch",), "need one"),
+        (("swaps", "--bitext", "x.tsv"), "no other takes it"),
+    ):
+        with pytest.raises(UserError, match=message):
+            lrc(*common, *options)

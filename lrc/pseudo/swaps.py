@@ -1,0 +1,43 @@
+"""Pairs that look alike and mean something else: two spans of a kind change places (Zhang et al. 2019, PAWS)."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..data.examples import Pair
+from .alike import alike
+from .examples import Made, identity
+from .text import Document, Frequencies, exchanged
+from .vectors import WordVectors
+
+
+def swaps(
+    documents: Iterator[Document],
+    lang: str,
+    frequencies: Frequencies,
+    vectors: WordVectors,
+    rng: np.random.Generator,
+) -> Iterator[Made]:
+    """Yields pairs of a sentence and itself with two spans exchanged, labelled 0, at most one a sentence.
+
+    Args:
+        documents: Running text.
+        lang: Its language.
+        frequencies: How common words are: function words are not exchanged.
+        vectors: Of words.
+        rng: Chooses among the spans of a sentence.
+
+    Yields:
+        Pairs scored by the cosine of the two spans.
+    """
+    for sentence, likenesses in alike(documents, frequencies, vectors):
+        # Listed side by side they change nothing: "A and B" is "B and A".
+        allowed = [
+            found
+            for found in likenesses
+            if not all(map(frequencies.is_common, sentence.between(found.first, found.second)))
+        ]
+        if allowed:
+            first, second, cosine = allowed[rng.integers(len(allowed))]
+            swapped = exchanged(sentence.text, first, second)
+            yield Made(Pair(identity("swaps", sentence.where, swapped), lang, sentence.text, swapped, 0), cosine)
