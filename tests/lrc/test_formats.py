@@ -289,6 +289,12 @@ def test_hub_data_sets_are_read_from_a_local_folder(tmp_path: Path, tiny: Path) 
     parquet.write_table(pyarrow.Table.from_pylist(squad), folder / "train-00000.parquet")
     assert read_questions(f"hf:{folder}", "hi", refuse()) == WANTED
     assert read_questions(f"hf:{folder}@train", "hi", refuse()) == WANTED
+    arrow = tmp_path / "arrow"
+    arrow.mkdir()
+    table = pyarrow.Table.from_pylist(squad)
+    with pyarrow.OSFile(str(arrow / "train.arrow"), "wb") as file, pyarrow.ipc.new_stream(file, table.schema) as stream:
+        stream.write_table(table)
+    assert read_questions(f"hf:{arrow}", "hi", refuse()) == WANTED
     with pytest.raises(UserError, match="has no split dev; it has train"):
         read_questions(f"hf:{folder}@dev", "hi", refuse())
     with pytest.raises(UserError, match="hf:"):
