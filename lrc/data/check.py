@@ -130,16 +130,17 @@ def _read(report: Report, columns: Columns | None) -> list[Example]:
 def _duplicates(report: Report, examples: Sequence[Example]) -> None:
     ids = Counter(example.id for example in examples)
     report.findings["duplicate id"] += [f"{identity}: {count} times" for identity, count in ids.items() if count > 1]
-    texts: dict[tuple[str, ...], str] = {}
+    texts: dict[tuple[str, ...], Example] = {}
     for example in examples:
         if isinstance(example, Question):
-            key: tuple[str, ...] = (example.context, " ".join(example.question.split()).casefold())
+            what, key = "question", (example.context, " ".join(example.question.split()).casefold())
         else:
-            key = tuple(sorted((example.first, example.second)))
-        if key in texts:
-            what = "question" if isinstance(example, Question) else "pair"
-            report.findings[f"duplicate {what}"].append(f"{example.id} repeats {texts[key]}: {short(key[-1])}")
-        texts.setdefault(key, example.id)
+            what, key = "pair", tuple(sorted((example.first, example.second)))
+        first = texts.setdefault(key, example)
+        if first is not example:
+            differs = isinstance(example, Pair) and isinstance(first, Pair) and first.label != example.label
+            line = f"{example.id} repeats {first.id}{' with the other label' * differs}: {short(key[-1])}"
+            report.findings[f"duplicate {what}"].append(line)
 
 
 def _leakage(report: Report, examples: Sequence[Example], seen: dict[str, Path]) -> None:
@@ -159,7 +160,8 @@ def _texts(report: Report, examples: Sequence[Example]) -> None:
         if "NS" in (pair.first.strip(), pair.second.strip()):
             report.findings["placeholder NS"].append(f"{pair.id}: not translated")
         elif pair.first == pair.second:
-            report.findings["equal sentences"].append(f"{pair.id}: {short(pair.first)}")
+            what = "equal sentences" if pair.label else "equal sentences labelled 0"
+            report.findings[what].append(f"{pair.id}: {short(pair.first)}")
     if pairs:
         share = sum(pair.label for pair in pairs) / len(pairs)
         report.notes["share of label 1"] = share

@@ -90,7 +90,7 @@ def test_pairs_are_looked_over(tmp_path: Path) -> None:
         "3\t我 们\t我 们\t1",
         "4\tonly English here\tmore English\t1",
     ]
-    rows += ["5\t朋友你好吗\t你好吗朋友\t1", "6\tx\ty\tmaybe", "7\tz"]
+    rows += ["5\t朋友你好吗\t你好吗朋友\t0", "6\tx\ty\tmaybe", "7\tz", "8\t一样\t一样\t0"]
     path.write_text("id\tsentence1\tsentence2\tlabel\n" + "\n".join(rows) + "\n", encoding="utf-8")
     report = only(path, fix=True)
     assert found(report) == {
@@ -99,12 +99,20 @@ def test_pairs_are_looked_over(tmp_path: Path) -> None:
         "duplicate pair": 1,
         "placeholder NS": 1,
         "equal sentences": 1,
-        "label balance": 1,
+        "equal sentences labelled 0": 1,
         "script": 2,
     }
     assert "line 7" in report.findings["unreadable"][0] and "line 8" in report.findings["unreadable"][1]
     assert report.fixed is not None
-    assert [pair.id for pair in read_pairs(report.fixed, "zh", BadExamples(False))] == ["1", "3", "4", "5"]
+    assert [pair.id for pair in read_pairs(report.fixed, "zh", BadExamples(False))] == ["1", "3", "4", "5", "8"]
+    assert "5 repeats 1 with the other label" in report.findings["duplicate pair"][0]
+
+
+def test_one_sided_labels_are_a_finding(tmp_path: Path) -> None:
+    path = tmp_path / "own.ar.tsv"
+    rows = [f"{number}\tهذا رقم {number}\tهذا آخر {number}\t{int(number > 0)}" for number in range(12)]
+    path.write_text("id\tsentence1\tsentence2\tlabel\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    assert found(only(path)) == {"label balance": 1}
 
 
 def test_contexts_in_two_files_are_leakage(tmp_path: Path) -> None:
