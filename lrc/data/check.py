@@ -133,9 +133,11 @@ def _duplicates(report: Report, examples: Sequence[Example]) -> None:
     texts: dict[tuple[str, ...], Example] = {}
     for example in examples:
         if isinstance(example, Question):
-            what, key = "question", (example.context, " ".join(example.question.split()).casefold())
+            what = "question"
+            key: tuple[str, ...] = (example.context, " ".join(example.question.split()).casefold())
         else:
-            what, key = "pair", tuple(sorted((example.first, example.second)))
+            what = "pair"
+            key = tuple(sorted((example.first, example.second)))
         first = texts.setdefault(key, example)
         if first is not example:
             differs = isinstance(example, Pair) and isinstance(first, Pair) and first.label != example.label

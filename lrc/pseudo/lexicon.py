@@ -5,7 +5,7 @@ SimAlign: High Quality Word Alignments Without Parallel Training Data Using Stat
 alignments are summed over all pairs.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,6 +20,7 @@ _LEAST_SIMILARITY = 0.3
 _BATCH = 64
 _MOST_TRANSLATIONS = 5
 Lexicon = dict[str, list[tuple[str, float]]]
+Weights = dict[str, dict[str, float]]
 
 
 def induce(pairs: Sequence[SentencePair], segmenter: Segmenter, vectors: WordVectors) -> tuple[Lexicon, Lexicon]:
@@ -34,8 +35,8 @@ def induce(pairs: Sequence[SentencePair], segmenter: Segmenter, vectors: WordVec
         By case-folded word its translations and their probabilities, the likeliest first. The probability of a
         translation is its share of the similarity that all alignments of the word sum up to.
     """
-    forth: dict[str, Counter[str]] = defaultdict(Counter)
-    back: dict[str, Counter[str]] = defaultdict(Counter)
+    forth: Weights = defaultdict(lambda: defaultdict(float))
+    back: Weights = defaultdict(lambda: defaultdict(float))
     with progress("align words", len(pairs)) as advance:
         for part in batches(pairs, _BATCH):
             firsts, seconds = (_words(texts, segmenter, vectors) for texts in zip(*part, strict=True))
@@ -58,11 +59,13 @@ def _words(texts: Sequence[str], segmenter: Segmenter, vectors: WordVectors) -> 
     return [([word.of(text) for word in words], unit) for text, words, unit in found]
 
 
-def _probabilities(weights: dict[str, Counter[str]]) -> Lexicon:
-    return {
-        word: [(other, weight / found.total()) for other, weight in found.most_common(_MOST_TRANSLATIONS)]
-        for word, found in weights.items()
-    }
+def _probabilities(weights: Weights) -> Lexicon:
+    lexicon = {}
+    for word, found in weights.items():
+        total = sum(found.values())
+        ranked = sorted(found.items(), key=lambda item: -item[1])[:_MOST_TRANSLATIONS]
+        lexicon[word] = [(other, weight / total) for other, weight in ranked]
+    return lexicon
 
 
 def choose(translations: Sequence[tuple[str, float]], rng: np.random.Generator) -> tuple[str, float]:

@@ -5,7 +5,7 @@ of p(translation | word) p(other | translation). Where the other word also fits 
 replaces the word.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 
 import numpy as np
@@ -30,12 +30,16 @@ def paraphrases(forth: Lexicon, back: Lexicon) -> Paraphrases:
     """Returns for each word, case-folded, others that share a translation, and their probabilities."""
     table = {}
     for word, translations in forth.items():
-        shares: Counter[str] = Counter()
+        shares: dict[str, float] = defaultdict(float)
         for translation, share in translations:
             for other, returned in back.get(translation.casefold(), []):
                 if other.casefold() != word:
                     shares[other] += share * returned
-        kept = [(other, share) for other, share in shares.most_common() if share >= _LEAST_SHARE]
+        kept = [
+            (other, share)
+            for other, share in sorted(shares.items(), key=lambda item: -item[1])
+            if share >= _LEAST_SHARE
+        ]
         if kept:
             table[word] = kept
     return table
