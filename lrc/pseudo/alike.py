@@ -13,12 +13,12 @@ from .vectors import Floats, WordVectors
 
 # Least cosine of two entities of a kind, and of two other words.
 _LEAST_ENTITIES = 0.15
-_LEAST_WORDS = 0.4
+_LEAST_WORDS = 0.5
 # Sentences of fewer words have nothing to change; longer ones are rarely one sentence.
 FEWEST_WORDS = 6
 MOST_WORDS = 40
 _BATCH = 32
-_WORD = "word"
+WORD = "word"
 # A word in small letters, or of a script without capitals, that is long enough to have a meaning of its own.
 CONTENT = regex.compile(r"\p{Ll}[\p{Ll}\p{M}]{2,}|\p{Lo}[\p{Lo}\p{M}]+")
 
@@ -31,6 +31,10 @@ class Sentence(NamedTuple):
     words: list[Span]
     spans: list[Span]
     kinds: list[str]
+
+    def kind(self, span: Span) -> str:
+        """Returns the kind of a span that may change places."""
+        return self.kinds[self.spans.index(span)]
 
     def between(self, first: Span, second: Span) -> list[str]:
         """Returns the words between two spans."""
@@ -75,7 +79,7 @@ def _sentences(document: Document, frequencies: Frequencies) -> Iterator[Sentenc
         candidates = (
             named
             + [
-                (word, _WORD)
+                (word, WORD)
                 for word in words
                 if CONTENT.fullmatch(word.of(document.text))
                 # Half a compound, as in "Vor- und Nachteile", is no word.
@@ -97,7 +101,7 @@ def _sentences(document: Document, frequencies: Frequencies) -> Iterator[Sentenc
 def _pairs(sentence: Sentence, unit: Floats) -> Iterator[Likeness]:
     for i, j in combinations(range(len(sentence.spans)), 2):
         first, second = sentence.spans[i], sentence.spans[j]
-        least = _LEAST_WORDS if sentence.kinds[i] == _WORD else _LEAST_ENTITIES
+        least = _LEAST_WORDS if sentence.kinds[i] == WORD else _LEAST_ENTITIES
         cosine = float(unit[i] @ unit[j])
         if sentence.kinds[i] != sentence.kinds[j] or cosine < least:
             continue

@@ -16,18 +16,21 @@ from babel.dates import format_date, format_skeleton
 from babel.numbers import format_decimal, get_group_symbol
 
 from ..data.examples import Pair
-from .alike import Likeness, Sentence, alike
+from .alike import WORD, Likeness, Sentence, alike
 from .entities import DATES
 from .examples import Made, identity
-from .text import Document, Frequencies, Span, exchanged, replaced
+from .text import Document, Frequencies, Span, exchanged, is_unsegmented, replaced
 from .vectors import WordVectors
 
-_BRACKETED = regex.compile(r"(?P<first>\p{Lu}[\w'’-]+(?:\s\p{Lu}[\w'’-]+){0,4})\s\((?P<second>\p{Lu}[\w'’ -]{1,40})\)")
-_BRACKETED_HAN = regex.compile(r"(?P<first>\p{Han}{2,10})（(?P<second>[\p{Latin}\p{Han}][\p{Latin}\p{Han} -]{1,30})）")
-# A short beginning that holds a number, and its comma.
+# The name must be whole: not what follows "of" in a longer one.
+_BRACKETED = regex.compile(
+    r"(?<!\b(?:al|bin|da|de|del|der|di|do|of|van|von)\s)(?<!\p{Lu}[\w'’-]*\s)"
+    r"(?P<first>\p{Lu}[\w'’-]+(?:\s\p{Lu}[\w'’-]+){0,4})\s\((?P<second>\p{Lu}[\w'’ -]{1,40})\)"
+)
+# A short beginning that holds a year or the like, and its comma; in scripts without spaces it must begin with it.
 _FRONTED = regex.compile(
-    r"(?P<front>(?:[^\s,،，;:()]+\s){0,5}[^\s,،，;:()]{0,12}\p{Nd}{3,4}[^,،，;:()]{0,10})"
-    r"(?P<comma>,\s|،\s|，)(?P<rest>.+?)(?P<stop>[.।。۔]?)"
+    r"(?P<front>(?:(?:[^\s,،，;:()]+\s){1,5})?\p{Nd}{3,4}[^,،，;:()]{0,10})"
+    r"(?P<comma>,\s|،\s|，)(?P<rest>[^\p{Nd}].+?)(?P<stop>[.।。۔]?)"
 )
 _CLAUSES = regex.compile(r"(?P<first>[^;؛；]{20,})(?P<mark>;\s|؛\s|；)(?P<second>[^;؛；]{20,}?)(?P<stop>[.।。۔]?)")
 _PLAIN = regex.compile(r"(?<![\p{L}\p{Nd}.,])[1-9][0-9]{4,}(?![\p{L}\p{Nd}.,])")
@@ -98,8 +101,11 @@ class Formats:
 
     def joins(self, sentence: Sentence, likeness: Likeness) -> bool:
         """Whether nothing but the conjunction stands between two spans."""
-        between = sentence.text[likeness.first.end : likeness.second.start]
-        return bool(self._conjunction) and between == self._conjunction
+        first, second, _ = likeness
+        # A piece of a script without spaces may be half a word, or a word and a half.
+        if is_unsegmented(first.of(sentence.text)) and sentence.kind(first) == WORD:
+            return False
+        return bool(self._conjunction) and sentence.text[first.end : second.start] == self._conjunction
 
     def dates(self, text: str) -> str:
         """Writes whole dates in another form of the language."""
@@ -147,11 +153,8 @@ class Formats:
 
 def _brackets(text: str) -> str:
     """NATO (North Atlantic Treaty Organization): North Atlantic Treaty Organization (NATO)."""
-    for pattern in (_BRACKETED, _BRACKETED_HAN):
-        found = pattern.search(text)
-        if found:
-            return exchanged(text, Span(*found.span("first")), Span(*found.span("second")))
-    return text
+    found = _BRACKETED.search(text)
+    return exchanged(text, Span(*found.span("first")), Span(*found.span("second"))) if found else text
 
 
 def _fronted(text: str, frequencies: Frequencies) -> str:

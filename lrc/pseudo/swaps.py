@@ -5,10 +5,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..data.examples import Pair
-from .alike import alike
+from .alike import Likeness, Sentence, alike
 from .examples import Made, identity
 from .text import Document, Frequencies, exchanged
 from .vectors import WordVectors
+
+_COMMAS = ",،，、;؛；"
 
 
 def swaps(
@@ -31,13 +33,17 @@ def swaps(
         Pairs scored by the cosine of the two spans.
     """
     for sentence, likenesses in alike(documents, frequencies, vectors):
-        # Listed side by side they change nothing: "A and B" is "B and A".
-        allowed = [
-            found
-            for found in likenesses
-            if not all(map(frequencies.is_common, sentence.between(found.first, found.second)))
-        ]
+        allowed = [found for found in likenesses if not _listed(sentence, found, frequencies)]
         if allowed:
             first, second, cosine = allowed[rng.integers(len(allowed))]
             swapped = exchanged(sentence.text, first, second)
             yield Made(Pair(identity("swaps", sentence.where, swapped), lang, sentence.text, swapped, 0), cosine)
+
+
+def _listed(sentence: Sentence, likeness: Likeness, frequencies: Frequencies) -> bool:
+    """Whether two spans are members of a list, in which their order means nothing: "A and B" is "B and A"."""
+    first, second, _ = likeness
+    if all(map(frequencies.is_common, sentence.between(first, second))):
+        return True
+    between = sentence.text[first.end : second.start].strip()
+    return between[0] in _COMMAS and between[-1] in _COMMAS
