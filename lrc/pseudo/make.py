@@ -4,7 +4,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, repeat
+from itertools import chain, islice, repeat
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,8 @@ from .text import Document, Frequencies, Segmenter
 
 # Passages that are read ahead, so that the first ones too meet counts worth something.
 _AHEAD = 500
+# Questions among which answers are looked for to calibrate on.
+_HEAD = 256
 
 SPANS, CLOZES, SELF = "spans", "clozes", "self"
 SWAPS, REORDERINGS, ROUND_TRIPS = "swaps", "reorderings", "roundtrips"
@@ -158,20 +160,26 @@ def _self_labels(request: Request, bad: BadExamples, advance: Advance) -> Iterat
 
     from ..evaluate import open_subject
     from ..prepare import prepare
-    from .selflabels import calibrate, self_labels
+    from .selflabels import FEWEST_KNOWN, calibrate, self_labels
 
     assert request.run is not None
     subject = open_subject(request.run, request.device)
     if not isinstance(subject.answerer, QuestionAnswerer):
         raise UserError(f"--run {request.run}: compares sentences; {SELF} needs one that answers questions")
-    groups = prepare(subject.settings).dev
-    dev = groups.get(request.lang) or list(chain.from_iterable(groups.values()))
-    calibration = calibrate(
-        subject.answerer, [item for item in dev if isinstance(item, Question)], find_task(subject.settings.task).metric
-    )
-    note(f"scores calibrated on {calibration.count} dev questions, {calibration.right} of them answered right")
+    metric = find_task(subject.settings.task).metric
     questions = (item for item in _labels(request, bad, advance) if isinstance(item, Question))
-    return self_labels(questions, subject.answerer, calibration)
+    head = list(islice(questions, _HEAD))
+    known = [item for item in head if item.answers]
+    if len(known) >= FEWEST_KNOWN:
+        what = "of the questions themselves"
+    else:
+        what = "dev questions"
+        groups = prepare(subject.settings).dev
+        dev = groups.get(request.lang) or list(chain.from_iterable(groups.values()))
+        known = [item for item in dev if isinstance(item, Question)]
+    calibration = calibrate(subject.answerer, known, metric)
+    note(f"scores calibrated on {calibration.count} {what}, {calibration.right} of them answered right")
+    return self_labels(chain(head, questions), subject.answerer, calibration)
 
 
 def _labels(request: Request, bad: BadExamples, advance: Advance) -> Iterator[Example]:

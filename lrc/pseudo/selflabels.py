@@ -1,8 +1,9 @@
 """Self-labelling: a trained run or bundle answers questions that nobody has answered, and its sure answers are labels.
 
 A model's own score says little about whether it is right, least of all after training on a few dozen labels. So the
-score is calibrated first, on the run's dev examples (Platt 1999, Probabilistic outputs for support vector machines):
-p(right | score) = sigmoid(a * logit(score) + b).
+score is calibrated first (Platt 1999, Probabilistic outputs for support vector machines):
+p(right | score) = sigmoid(a * logit(score) + b). That holds for questions like those it was fitted on: the run's dev
+examples, or, where the questions come with answers, as clozes do, these.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,8 +22,8 @@ from .text import batches
 
 # An answer with at least this F1 against a label counts as right.
 _RIGHT = 0.5
-# Fewer dev examples, or fewer right answers among them, say nothing about scores.
-_FEWEST_DEV = 20
+# Fewer known answers, or fewer right ones among them, say nothing about scores.
+FEWEST_KNOWN = 20
 _FEWEST_RIGHT = 3
 _BATCH = 64
 _ROUNDS = 50
@@ -43,32 +44,34 @@ class Calibration:
         return float(_sigmoid(self.slope * _logit(np.array([score])) + self.offset)[0])
 
 
-def calibrate(answerer: QuestionAnswerer, dev: Sequence[Question], metric: str) -> Calibration:
+def calibrate(answerer: QuestionAnswerer, known: Sequence[Question], metric: str) -> Calibration:
     """Fits the probability that an answer is right to its score, by Newton's method.
 
     Args:
         answerer: The run or bundle.
-        dev: Labelled questions that it was not trained on.
+        known: Questions with answers, which it was not trained on.
         metric: Normalisation of answers, see `lrc.metrics`.
 
     Raises:
         UserError: If there are too few examples or right answers to fit anything.
     """
-    answers = answerer.answer_batch([item.question for item in dev], [item.context for item in dev]) if dev else []
+    answers = (
+        answerer.answer_batch([item.question for item in known], [item.context for item in known]) if known else []
+    )
     right = np.array(
         [
             span_scores(answer.text, [text for text, _ in item.answers], item.lang, metric)[0] >= _RIGHT
-            for item, answer in zip(dev, answers, strict=True)
+            for item, answer in zip(known, answers, strict=True)
         ],
         dtype=np.float64,
     )
-    if len(dev) < _FEWEST_DEV or right.sum() < _FEWEST_RIGHT:
+    if len(known) < FEWEST_KNOWN or right.sum() < _FEWEST_RIGHT:
         raise UserError(
-            f"--run: {int(right.sum())} right answers to {len(dev)} dev questions are too few to calibrate its scores;"
-            f" train with more labels (at least {_FEWEST_DEV} dev questions and {_FEWEST_RIGHT} right answers)"
+            f"--run: {int(right.sum())} right answers to {len(known)} questions are too few to calibrate its scores on"
+            f" ({_FEWEST_RIGHT} of {FEWEST_KNOWN} are needed); train with more labels, or give questions with answers"
         )
     slope, offset = _fit(_logit(np.array([answer.score for answer in answers])), right)
-    return Calibration(slope, offset, len(dev), int(right.sum()))
+    return Calibration(slope, offset, len(known), int(right.sum()))
 
 
 def self_labels(questions: Iterable[Question], answerer: QuestionAnswerer, calibration: Calibration) -> Iterator[Made]:

@@ -11,11 +11,13 @@ from lrc.data.examples import BadExamples, Question
 from lrc.data.passages import Passage
 from lrc.data.readers import read_pairs, read_questions
 from lrc.errors import UserError
+from lrc.evaluate import Subject
 from lrc.pseudo.codeswitch import code_switch
 from lrc.pseudo.examples import BLANK
 from lrc.pseudo.roundtrips import paraphrases
 from lrc.pseudo.selflabels import calibrate, self_labels
 from lrc.pseudo.text import Frequencies, Segmenter, sentences
+from lrc.run import read_settings
 from lrc_runtime import Answer, QuestionAnswerer
 from tests.conftest import EXAMPLES, LANGS, data_dir, lrc, make_tokenizer
 
@@ -295,6 +297,30 @@ def test_scores_are_calibrated_on_dev_questions() -> None:
     made = list(self_labels([dev[0], dev[30]], Oracle(right), calibration))
     assert [item.example.answers for item in made] == [(("गंगा", 0),), (("गंगा", 0),)]  # type: ignore[union-attr]
     assert made[0].score > 0.8 and made[1].score < 0.2
+
+
+def test_only_answers_above_a_calibrated_confidence_are_kept(
+    tmp_path: Path, qa_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = {f"कौन {number}?" for number in range(0, 80, 2)}
+    subject = Subject(Oracle(right), read_settings(qa_run), {}, "oracle")
+    monkeypatch.setattr("lrc.evaluate.open_subject", lambda *_: subject)
+    questions = [
+        # The first half comes with answers, which tell how much the scores are worth.
+        {
+            "id": str(number),
+            "question": f"कौन {number}?",
+            "context": "गंगा नदी",
+            "answers": [{"text": ["नदी", "गंगा"][number % 2 == 0], "answer_start": 5 * (number % 2)}] * (number < 40),
+        }
+        for number in range(80)
+    ]
+    source = tmp_path / "questions.jsonl"
+    source.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in questions), encoding="utf-8")
+    out = tmp_path / "out.jsonl"
+    lrc("pseudo", source, "--lang", "hi", "--generator", "self", "--run", qa_run, "--least-score", 0.5, "--out", out)
+    assert [row["question"] for row in rows(out)] == [row["question"] for row in questions if row["question"] in right]
+    assert all(row["answers"]["text"] == ["गंगा"] and row["score"] > 0.8 for row in rows(out))
 
 
 def test_a_generator_takes_the_options_that_are_its_own(tmp_path: Path, tiny: Path) -> None:
