@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
+from ..extras import require
 from .examples import BadExamples, short
 from .lines import LONGEST_LINE, read_lines
 
@@ -108,10 +109,7 @@ def _row(where: str, header: list[str], cells: list[str], bad: BadExamples) -> I
 
 
 def _parquet(path: Path, bad: BadExamples) -> Iterator[Row]:
-    try:
-        from pyarrow import ArrowException, parquet
-    except ImportError as error:
-        raise _missing(str(path), "pyarrow") from error
+    parquet = require("pyarrow.parquet", "hub", f"reading {path}")
     try:
         with parquet.ParquetFile(path) as file:
             number = 0
@@ -121,7 +119,7 @@ def _parquet(path: Path, bad: BadExamples) -> Iterator[Row]:
                     yield f"{path}: row {number}", row
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}") from error
-    except ArrowException as error:
+    except require("pyarrow", "hub", f"reading {path}").ArrowException as error:
         raise UserError(f"{path}: not Parquet ({error})") from error
 
 
@@ -130,10 +128,7 @@ _STAND_INS = {"train": ("train", "validation", "dev", "test"), "test": ("test", 
 
 
 def _hub(source: str, split: str) -> Iterator[Row]:
-    try:
-        from datasets import load_dataset
-    except ImportError as error:
-        raise _missing(source, "datasets") from error
+    load_dataset = require("datasets", "hub", f"reading {source}").load_dataset
     reference, _, named = source.removeprefix(HUB).partition("@")
     repo, _, config = reference.partition(":")
     if not repo:
@@ -149,7 +144,3 @@ def _hub(source: str, split: str) -> Iterator[Row]:
         raise UserError(f"{source}: has no split {wanted[0]}; it has {', '.join(splits)}; name one with @")
     for number, row in enumerate(splits[found], start=1):
         yield f"{source}: {found} row {number}", row
-
-
-def _missing(source: str, package: str) -> UserError:
-    return UserError(f"{source}: reading it needs {package}; pip install -c constraints.txt '.[hub]'")
