@@ -50,6 +50,7 @@ def train(
         list[str] | None, typer.Option(help="Pseudo-labels that `lrc pseudo` wrote; {lang} as in --train; repeatable.")
     ] = None,
     pseudo_weight: Annotated[float, typer.Option(help="Share of pseudo-labels in each pass, below 1.")] = 0.5,
+    pseudo_limit: Annotated[int | None, typer.Option(help="Pseudo-labels to take.", min=1)] = None,
     parallel: Parallel = None,
     bitext: Bitext = None,
     backbone: Annotated[str, typer.Option(help="builtin, a Hugging Face hub id, or a folder.")] = "builtin",
@@ -57,19 +58,34 @@ def train(
     epochs: Annotated[float | None, typer.Option(help="Passes over the labels, instead of --steps.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Examples a step; default by task.", min=1)] = None,
     lr: Annotated[float | None, typer.Option(help="Peak learning rate; default by task.")] = None,
-    prompt_length: Annotated[int, typer.Option(help="Soft prompt: keys and values a layer.", min=0)] = 8,
-    lora_rank: Annotated[int, typer.Option(help="Rank of LoRA in every linear layer.", min=0)] = 16,
-    align_weight: Annotated[float, typer.Option(help="Weight of the alignment term.", min=0)] = 0.1,
+    method: Annotated[
+        str,
+        typer.Option(
+            help="lrc, zero-shot, full, bias-only, lora, prompt-tuning, p-tuning, prefix-tuning or adapters; see the"
+            " page on methods."
+        ),
+    ] = "lrc",
+    prompt_length: Annotated[int | None, typer.Option(help="Soft prompt; default by method.", min=0)] = None,
+    lora_rank: Annotated[
+        int | None, typer.Option(help="Rank of LoRA in every linear layer; default by method.", min=0)
+    ] = None,
+    bottleneck: Annotated[int | None, typer.Option(help="Width of adapters; default by method.", min=0)] = None,
+    align_weight: Annotated[
+        float | None, typer.Option(help="Weight of the alignment term; default by method.", min=0)
+    ] = None,
     max_length: Annotated[int, typer.Option(help="Longest model input in tokens.", min=16)] = 256,
-    seed: Annotated[int, typer.Option(help="Of the draw, the weights and the batches.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Of the weights, the batches and the draw.", min=0)] = 0,
+    draw_seed: Annotated[int | None, typer.Option(help="Of the draw, where it is another.", min=0)] = None,
+    dev_every: Annotated[int, typer.Option(help="Score on dev every so many steps; 0: at the end.", min=0)] = 0,
     device: Device = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
     skip_bad: SkipBad = False,
     resume: Annotated[Path | None, typer.Option(help="Go on with an interrupted run; takes no other option.")] = None,
 ) -> None:
-    """Train soft prompts, LoRA and a task head on few labels."""
+    """Train soft prompts, LoRA and a task head on few labels; or what another method trains."""
     from . import launch
     from .data.tasks import find_task
+    from .methods import method_settings
     from .settings import TrainSettings, split_columns, split_langs
 
     if resume is not None:
@@ -78,30 +94,37 @@ def train(
     if task is None:
         raise typer.BadParameter("give a task, or --resume RUN", param_hint="--task")
     kind = find_task(task).kind
+    given = dict(
+        shots=shots,
+        source=source,
+        lr=lr,
+        prompt_length=prompt_length,
+        lora_rank=lora_rank,
+        bottleneck=bottleneck,
+        align_weight=align_weight,
+    )
     settings = TrainSettings(
+        **method_settings(method, kind, given),
         task=task,
         kind=kind,
         langs=split_langs(langs),
-        shots=shots,
         seed=seed,
+        draw_seed=seed if draw_seed is None else draw_seed,
         backbone=backbone,
         data_dir=data_dir,
         train=train,
         dev=dev,
         columns=split_columns(columns),
         shots_file=str(shots_file) if shots_file else None,
-        source=source,
         source_lang=source_lang,
         source_limit=source_limit,
         pseudo=pseudo or None,
         pseudo_weight=pseudo_weight,
+        pseudo_limit=pseudo_limit,
         parallel=list(parallel) if parallel else [bitext] if bitext else None,
         steps=steps or 0,
         batch_size=batch_size or 0,
-        lr=launch.default_lr(kind) if lr is None else lr,
-        prompt_length=prompt_length,
-        lora_rank=lora_rank,
-        align_weight=align_weight,
+        dev_every=dev_every,
         max_length=max_length,
         device=device,
         precision=precision,

@@ -169,12 +169,3 @@ def default_steps(is_qa: bool, has_more: bool) -> int:
     if is_qa:
         return 700 if has_more else 250
     return 600 if has_more else 250
-
-
-def default_lr(kind: str) -> float:
-    """Returns the peak learning rate of a run that names none.
-
-    On English PAWS pairs the loss leaves its plateau after some 120 steps of 32 with 2.5e-4; with 1e-3 it had not in
-    600 in one run of two.
-    """
-    return 1e-3 if kind == QA else 2.5e-4

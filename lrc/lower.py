@@ -7,10 +7,11 @@ from peft.tuners.lora import Linear as LoraLinear
 from torch import nn
 
 from .model import TaskModel
+from .prompt import InputPrompt, ReparametrisedPrompt
 
 
 def lower(model: TaskModel) -> TaskModel:
-    """Folds LoRA into the weights and turns prefixes and everything else into constants.
+    """Folds LoRA into the weights and turns prompts and everything else into constants.
 
     Args:
         model: A trained model on the CPU; it stays as it is.
@@ -25,6 +26,8 @@ def lower(model: TaskModel) -> TaskModel:
             module.merge(safe_merge=True)
             _replace(plain, name, module.get_base_layer())
     with torch.no_grad():
+        if isinstance(plain.prompt, ReparametrisedPrompt):
+            plain.prompt = InputPrompt(plain.prompt().clone())
         plain.requires_grad_(False)
     return plain
 

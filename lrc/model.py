@@ -1,4 +1,4 @@
-"""What is trained: prefixes and LoRA in a frozen backbone, and a task head on top."""
+"""What is trained: prompts and adapters in a frozen backbone, or its own weights, and a task head on top."""
 
 from typing import Any
 
@@ -7,8 +7,11 @@ from peft import LoraConfig, inject_adapter_in_model
 from torch import nn
 
 from .backbone import Backbone
+from .bottleneck import add_bottlenecks
 from .data.tasks import QA
+from .methods import find_method
 from .prefix import add_prefixes, empty_prefixes, enable
+from .prompt import InputPrompt, ReparametrisedPrompt, insert, text_prompt
 from .settings import TrainSettings
 
 HIDDEN = "hidden"
@@ -59,14 +62,18 @@ class TaskModel(nn.Module):
     """Encoder and head: a plain module from token ids to named logits.
 
     Args:
-        encoder: The frozen encoder, with or without prefixes and adapters.
+        encoder: The encoder, with or without prefixes and adapters.
         head: `SpanHead` or `PairHead`.
+        prompt: Gives the prompt in the input, if there is one.
     """
 
-    def __init__(self, encoder: nn.Module, head: nn.Module) -> None:
+    def __init__(
+        self, encoder: nn.Module, head: nn.Module, prompt: InputPrompt | ReparametrisedPrompt | None = None
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.head = head
+        self.prompt = prompt
 
     @property
     def takes_token_types(self) -> bool:
@@ -80,8 +87,12 @@ class TaskModel(nn.Module):
         inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
         if token_type_ids is not None and self.takes_token_types:
             inputs["token_type_ids"] = token_type_ids
-        hidden: torch.Tensor = self.encoder(**inputs).last_hidden_state
-        return hidden
+        if self.prompt is None:
+            hidden: torch.Tensor = self.encoder(**inputs).last_hidden_state
+            return hidden
+        embeddings = self.prompt()
+        hidden = self.encoder(**insert(self.encoder, embeddings, inputs)).last_hidden_state
+        return torch.cat([hidden[:, :1], hidden[:, 1 + len(embeddings) :]], dim=1)
 
     def forward(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor | None = None
@@ -93,7 +104,7 @@ class TaskModel(nn.Module):
         return outputs
 
     def trained_state(self) -> dict[str, torch.Tensor]:
-        """Returns the trained tensors by name: prefixes, LoRA factors, head."""
+        """Returns the trained tensors by name."""
         return {name: value for name, value in self.named_parameters() if value.requires_grad}
 
 
@@ -108,18 +119,19 @@ def build_model(
     batch: dict[str, torch.Tensor] | None = None,
     state: dict[str, torch.Tensor] | None = None,
 ) -> TaskModel:
-    """Adds prefixes, LoRA and a head to a frozen backbone.
+    """Adds what a method trains, and a head, to a frozen backbone.
 
     Args:
         backbone: The backbone; its encoder is changed in place.
-        settings: Prompt length, LoRA rank, kind of task, seed.
-        batch: Training text from which prefixes are initialised, for a new run.
+        settings: Method, prompt length, LoRA rank, width of the adapters, kind of task, seed.
+        batch: Training text from which prompts are initialised, for a new run.
         state: Trained tensors of a saved run, loaded strictly, for an old one.
 
     Returns:
-        The model, in eval mode; only what lrc added requires gradients.
+        The model, in eval mode; only what the method trains requires gradients.
     """
     torch.manual_seed(settings.seed)
+    method = find_method(settings.method)
     encoder = backbone.encoder
     enable(encoder)
     if settings.lora_rank:
@@ -133,12 +145,26 @@ def build_model(
             ),
             encoder,
         )
-    if settings.prompt_length and batch is not None:
+    if settings.bottleneck:
+        add_bottlenecks(encoder, settings.bottleneck, settings.backbone)
+    for name, parameter in encoder.named_parameters():
+        if method.trains == "all" or (method.trains == "bias" and name.endswith("bias")):
+            parameter.requires_grad_(True)
+    prompt: InputPrompt | ReparametrisedPrompt | None = None
+    if settings.prompt_length and method.input_length:
+        if method.reparametrised:
+            prompt = ReparametrisedPrompt(settings.prompt_length, backbone.width)
+        elif batch is not None:
+            prompt = text_prompt(encoder, batch, settings.prompt_length, settings.seed)
+        else:
+            prompt = InputPrompt(torch.zeros(settings.prompt_length, backbone.width))
+    elif settings.prompt_length and batch is not None:
         inputs = {name: value for name, value in batch.items() if name in ("input_ids", "attention_mask")}
         add_prefixes(encoder, inputs, settings.prompt_length, settings.seed)
     elif state is not None:
         empty_prefixes(encoder, {name.removeprefix("encoder."): value for name, value in state.items()})
-    model = TaskModel(encoder, SpanHead(backbone.width) if settings.kind == QA else PairHead(backbone.width))
+    head = SpanHead(backbone.width) if settings.kind == QA else PairHead(backbone.width)
+    model = TaskModel(encoder, head, prompt)
     if state is not None:
         expected = model.trained_state()
         if expected.keys() != state.keys():

@@ -51,7 +51,7 @@ def prepare(settings: TrainSettings) -> TrainingData:
     for lang, examples in labelled.items():
         what = f"{settings.train or task.name} in {lang}"
         if chosen is None:
-            drawn = draw(examples, settings.shots, settings.seed, what)
+            drawn = draw(examples, settings.shots, settings.draw_seed, what)
         else:
             drawn = pick(examples, chosen.get(lang, []), f"--shots-file {settings.shots_file}: {what}")
         shots[lang] = [example.id for example in drawn]
@@ -87,8 +87,8 @@ def _read_source(task: Task, settings: TrainSettings, bad: BadExamples) -> list[
     if not settings.source:
         return []
     examples = read_source(task, settings.source, settings.source_lang, bad, None, "train")
-    ranked = sorted(examples, key=lambda item: rank(settings.seed, item.id))
-    return add_distractors(ranked[: settings.source_limit], settings.seed)
+    ranked = sorted(examples, key=lambda item: rank(settings.draw_seed, item.id))
+    return add_distractors(ranked[: settings.source_limit], settings.draw_seed)
 
 
 def _read_pseudo(task: Task, settings: TrainSettings, bad: BadExamples) -> list[Example]:
@@ -100,4 +100,6 @@ def _read_pseudo(task: Task, settings: TrainSettings, bad: BadExamples) -> list[
         langs = settings.langs if "{lang}" in pattern else settings.langs[:1]
         for own in read_own(task, pattern, langs, "--pseudo", bad, None, "train").values():
             examples += own
-    return examples
+    if settings.pseudo_limit is None:
+        return examples
+    return sorted(examples, key=lambda item: rank(settings.draw_seed, item.id))[: settings.pseudo_limit]

@@ -1,7 +1,7 @@
 """Scores a run or a bundle: both through the runtime's own windowing and decoding."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,17 +25,17 @@ _CHUNK = 64
 
 @dataclass(frozen=True)
 class Score:
-    """Scores of one language, in percent, over `count` examples.
+    """Scores of one language, in percent, over its examples.
 
     Attributes:
         main: F1 for questions, accuracy for pairs.
         exact: Exact match for questions; None for pairs.
-        count: Number of examples.
+        outcomes: F1 or accuracy of each example, 0 to 1.
     """
 
     main: float
     exact: float | None
-    count: int
+    outcomes: list[float]
 
 
 def torch_answerer(
@@ -84,7 +84,7 @@ def score_examples(
             ]
         progress(len(chunk))
     is_qa = isinstance(answerer, QuestionAnswerer)
-    return Score(100 * float(np.mean(f1)), 100 * float(np.mean(exact)) if is_qa else None, len(f1))
+    return Score(100 * float(np.mean(f1)), 100 * float(np.mean(exact)) if is_qa else None, f1)
 
 
 def summarise(scores: dict[str, Score]) -> dict[str, Any]:
@@ -95,8 +95,14 @@ def summarise(scores: dict[str, Score]) -> dict[str, Any]:
     return {"languages": languages, "average": average}
 
 
+def main_score(summary: dict[str, Any]) -> float:
+    """Returns the average F1 or accuracy of a summary, in percent."""
+    average = summary["average"]
+    return float(average["f1"] if "f1" in average else average["accuracy"])
+
+
 def _named(score: Score) -> dict[str, Any]:
-    values = asdict(score)
+    count = len(score.outcomes)
     if score.exact is None:
-        return {"accuracy": values["main"], "count": score.count}
-    return {"f1": values["main"], "exact_match": values["exact"], "count": score.count}
+        return {"accuracy": score.main, "count": count}
+    return {"f1": score.main, "exact_match": score.exact, "count": count}

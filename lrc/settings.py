@@ -17,7 +17,9 @@ class TrainSettings:
         kind: `qa` or `paraphrase`.
         langs: Languages of the labels.
         shots: Labels a language.
-        seed: Of the draw, the initial weights and the order of the batches.
+        method: Transfer method, one of `lrc.methods`.
+        seed: Of the initial weights and the order of the batches.
+        draw_seed: Of the draw of shots and source labels.
         backbone: As `--backbone` gave it.
         fingerprint: SHA-256 of the backbone's weights.
         data_dir: Folder of the official layouts, where one was used.
@@ -31,14 +33,16 @@ class TrainSettings:
         target_share: Share of target labels in each pass where there is a source.
         pseudo: Patterns of files of pseudo-labels.
         pseudo_weight: Share of pseudo-labels in each pass.
+        pseudo_limit: Pseudo-labels taken.
         parallel: Files of parallel text.
         steps: Optimiser steps.
         batch_size: Examples a step.
         lr: Peak learning rate.
         weight_decay: Of AdamW.
         warmup: Share of the steps over which the learning rate rises.
-        prompt_length: Keys and values a layer; 0 for none.
+        prompt_length: Length of the soft prompt: keys and values a layer, or embeddings in the input; 0 for none.
         lora_rank: Rank of LoRA in every linear layer; 0 for none.
+        bottleneck: Width of the bottleneck adapters; 0 for none.
         align_weight: Weight of the alignment term.
         max_length: Longest model input in tokens.
         stride: Context tokens that neighbouring windows share.
@@ -46,6 +50,7 @@ class TrainSettings:
         max_answer_length: Longest answer in tokens.
         device: The device that the run took.
         precision: `fp32` or `bf16`.
+        dev_every: Steps between two scores on dev while training; 0 for none.
         dev_limit: Dev examples a language behind the run's own metrics.
         skip_bad: Whether bad examples were dropped.
         versions: Versions of the libraries.
@@ -55,7 +60,9 @@ class TrainSettings:
     kind: str
     langs: list[str]
     shots: int
+    method: str = "lrc"
     seed: int = 0
+    draw_seed: int = 0
     backbone: str = "builtin"
     fingerprint: str = ""
     data_dir: str | None = None
@@ -69,6 +76,7 @@ class TrainSettings:
     target_share: float = 0.2
     pseudo: list[str] | None = None
     pseudo_weight: float = 0.5
+    pseudo_limit: int | None = None
     parallel: list[str] | None = None
     steps: int = 0
     batch_size: int = 16
@@ -77,6 +85,7 @@ class TrainSettings:
     warmup: float = 0.1
     prompt_length: int = 8
     lora_rank: int = 16
+    bottleneck: int = 0
     align_weight: float = 0.1
     max_length: int = 256
     stride: int = 64
@@ -84,6 +93,7 @@ class TrainSettings:
     max_answer_length: int = 30
     device: str = "cpu"
     precision: str = "fp32"
+    dev_every: int = 0
     dev_limit: int = 64
     skip_bad: bool = False
     versions: dict[str, str] = field(default_factory=dict)
@@ -105,6 +115,8 @@ class TrainSettings:
         values = {name: value for name, value in document.items() if name not in ("format", "format_version")}
         if not set(values) <= known:
             raise UserError(f"{where}: unknown settings {sorted(set(values) - known)}; train the run again")
+        # Runs that know no seed of the draw drew by their own.
+        values.setdefault("draw_seed", values.get("seed", 0))
         try:
             return cls(**values)
         except TypeError as error:

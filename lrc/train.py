@@ -17,9 +17,10 @@ from .data.examples import Example
 from .data.tasks import find_task
 from .errors import UserError
 from .files import write_json
+from .methods import find_method
 from .model import TaskModel, build_model, mean_pool, task_loss
 from .prepare import TrainingData
-from .scoring import score_examples, summarise, torch_answerer
+from .scoring import main_score, score_examples, summarise, torch_answerer
 from .settings import TrainSettings
 
 # Seconds of work that an interruption without warning can cost.
@@ -40,9 +41,13 @@ class Trainer:
     """
 
     def __init__(self, backbone: Backbone, data: TrainingData, settings: TrainSettings, folder: Path) -> None:
-        limit = maximum_length(backbone.config)
+        method = find_method(settings.method)
+        self._dropout = method.dropout
+        limit = maximum_length(backbone.config) - (settings.prompt_length if method.input_length else 0)
         if settings.max_length > limit:
-            raise UserError(f"--max-length {settings.max_length}: {settings.backbone} reads at most {limit} tokens")
+            raise UserError(
+                f"--max-length {settings.max_length}: {settings.backbone} reads at most {limit} tokens here"
+            )
         self._settings = settings
         self._folder = folder
         self._data = data
@@ -60,6 +65,7 @@ class Trainer:
         self._scheduler = torch.optim.lr_scheduler.LambdaLR(self._optimizer, self._rate)
         self.step = 0
         self.losses: list[dict[str, float]] = []
+        self.dev_curve: list[tuple[int, float]] = []
         self.seconds = 0.0
 
     @property
@@ -100,6 +106,10 @@ class Trainer:
                 self.step += 1
                 self.seconds = before + time.monotonic() - began
                 self.losses.append(terms)
+                if settings.dev_every and self.step % settings.dev_every == 0:
+                    scored = time.monotonic()
+                    self._score_dev()
+                    began += time.monotonic() - scored
                 report(self.step, terms)
                 if time.monotonic() - saved > _CHECKPOINT_SECONDS:
                     self._save_checkpoint()
@@ -108,9 +118,18 @@ class Trainer:
             self._save_checkpoint()
             raise
 
+    def _score_dev(self) -> None:
+        scores = evaluate_dev(self.model, self._encoder, self._settings, self._data.dev, self._device, lambda _: None)
+        if scores:
+            self.dev_curve.append((self.step, main_score(scores)))
+
     def _step(self, features: list[Feature]) -> dict[str, float]:
         settings = self._settings
         batch = {name: value.to(self._device) for name, value in collate(features, self._encoder).items()}
+        if self._dropout:
+            # Each step has a seed of its own, so that a resumed run draws the same masks.
+            torch.manual_seed(settings.seed * 1_000_003 + self.step)
+        self.model.train(self._dropout)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
             hidden = self.model.encode(batch["input_ids"], batch["attention_mask"], batch["token_type_ids"])
             loss = task_loss(self.model.head(hidden, batch["attention_mask"]), batch)
@@ -155,7 +174,12 @@ class Trainer:
             tensors[f"model.{name}"] = value
             for key, state in self._optimizer.state[value].items():
                 tensors[f"optimizer.{key}.{name}"] = state
-        progress = {"step": self.step, "seconds": self.seconds, "losses": self.losses}
+        progress = {
+            "step": self.step,
+            "seconds": self.seconds,
+            "losses": self.losses,
+            "dev_curve": self.dev_curve,
+        }
         run_folder.save_tensors(self._folder / run_folder.CHECKPOINT, tensors, progress)
 
     def resume(self) -> None:
@@ -170,11 +194,14 @@ class Trainer:
             with torch.no_grad():
                 for name, value in trained.items():
                     value.copy_(tensors[f"model.{name}"])
-                    self._optimizer.state[value] = {
-                        key: tensors[f"optimizer.{key}.{name}"].to(self._device)
-                        for key in ("step", "exp_avg", "exp_avg_sq")
-                    }
+                    # What never had a gradient has no state.
+                    if f"optimizer.step.{name}" in tensors:
+                        self._optimizer.state[value] = {
+                            key: tensors[f"optimizer.{key}.{name}"].to(self._device)
+                            for key in ("step", "exp_avg", "exp_avg_sq")
+                        }
             self.step, self.seconds, self.losses = progress["step"], progress["seconds"], progress["losses"]
+            self.dev_curve = [(step, score) for step, score in progress["dev_curve"]]
         except (KeyError, RuntimeError) as error:
             raise UserError(f"{path}: does not fit the run ({error}); delete it to start over") from error
         for _ in range(self.step):
@@ -190,12 +217,12 @@ class Trainer:
             The metrics.
         """
         settings = self._settings
-        self.model.eval()
         metrics: dict[str, Any] = {
             "steps": self.step,
             "seconds": round(self.seconds, 1),
             "trained_share": self.trained_share,
             "loss": self.losses,
+            "dev_curve": self.dev_curve,
             "dev": evaluate_dev(self.model, self._encoder, settings, self._data.dev, self._device, progress),
         }
         write_json(self._folder / run_folder.METRICS, metrics)
@@ -213,6 +240,7 @@ def evaluate_dev(
     progress: Callable[[int], None],
 ) -> dict[str, Any] | None:
     """Scores a torch model on dev examples; None where there are none."""
+    model.eval()
     answerer = torch_answerer(model, encoder, run_folder.decoding(settings), run_folder.is_qa(settings), device)
     metric = find_task(settings.task).metric
     scores = {lang: score_examples(answerer, examples, metric, progress) for lang, examples in dev.items() if examples}

@@ -29,9 +29,11 @@ def test_run_folder_holds_what_repeats_the_run(qa_run: Path, tiny: Path, tmp_pat
         assert torch.equal(value, load_file(again / "adapter.safetensors")[name]), name
 
 
+@pytest.mark.parametrize("method", ["lrc", "full"])
 def test_interrupted_run_resumes_to_the_same_weights(
-    qa_run: Path, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    method: str, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    alone = train_tiny(tiny, tmp_path / "alone", "qa", "--method", method)
     step = Trainer._step
 
     def interrupted(self: Trainer, features: list) -> dict[str, float]:
@@ -41,7 +43,7 @@ def test_interrupted_run_resumes_to_the_same_weights(
 
     monkeypatch.setattr(Trainer, "_step", interrupted)
     folder = tmp_path / "run"
-    stopped = CliRunner().invoke(app, tiny_arguments(tiny, folder, "qa"))
+    stopped = CliRunner().invoke(app, tiny_arguments(tiny, folder, "qa", "--method", method))
     assert stopped.exit_code == 130 and f"lrc train --resume {folder}" in stopped.stderr
     assert (folder / "checkpoint.safetensors").is_file() and not (folder / "adapter.safetensors").exists()
     with pytest.raises(UserError, match="not finished"):
@@ -49,7 +51,7 @@ def test_interrupted_run_resumes_to_the_same_weights(
     monkeypatch.undo()
     lrc("train", "--resume", folder)
     assert not (folder / "checkpoint.safetensors").exists()
-    whole = load_file(qa_run / "adapter.safetensors")
+    whole = load_file(alone / "adapter.safetensors")
     for name, value in load_file(folder / "adapter.safetensors").items():
         assert torch.allclose(value, whole[name], atol=1e-6), name
     assert len(json.loads((folder / "metrics.json").read_text())["loss"]) == 4
