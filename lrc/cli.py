@@ -133,6 +133,18 @@ def train(
     launch.start(settings, out, epochs)
 
 
+@app.command()
+def study(
+    file: Annotated[Path, typer.Argument(help="The study file (TOML).", metavar="FILE")],
+    out: Annotated[Path | None, typer.Option(help="Folder of the study; default studies/NAME.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the runs.")] = False,
+) -> None:
+    """Run every run that a study file plans; what is done already is skipped."""
+    from .study.study import run_study
+
+    run_study(file, out, dry_run)
+
+
 @app.command("eval")
 def evaluate(
     path: Annotated[Path, typer.Argument(help="A run folder or a bundle.", metavar="RUN|BUNDLE")],

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from lrc.study.plan import read_study
 from tests.conftest import ROOT, data_dir
 
-DOCUMENTS = ["README.md", "docs/data.md", "docs/run.md", "docs/bundle.md", "docs/method.md"]
+DOCUMENTS = ["README.md", "docs/data.md", "docs/run.md", "docs/bundle.md", "docs/method.md", "docs/study.md"]
 # Run elsewhere: the environment by .ci/run, the demo and the devices' environments by test_environments.py.
 # Downloads are tested against a server on loopback.
 ELSEWHERE = ("lrc data get ", "make ", "python3 -m venv", ".venv", "pip ", "LRC_OPTIMUM_PYTHON")
@@ -41,6 +42,13 @@ def test_commands_of_a_document_run(document: str, tiny: Path, tmp_path: Path) -
             run(["-c", "from lrc.cli import main; main()", *words[1:]], tmp_path, environment)
     for program in blocks(document, "python"):
         run(["-c", program], tmp_path, environment)
+
+
+def test_study_files_of_a_document_plan_their_runs(tmp_path: Path) -> None:
+    [text] = blocks("docs/study.md", "toml")
+    (tmp_path / "study.toml").write_text(text, encoding="utf-8")
+    study = read_study(tmp_path / "study.toml")
+    assert len(study.cells) == 18 and len(study.search) == 3
 
 
 def run(arguments: list[str], folder: Path, environment: dict[str, str]) -> None:

@@ -1,0 +1,135 @@
+"""One run of a study, in a process of its own: trains or resumes, tests, writes the row."""
+
+import os
+import resource
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from .. import run as run_folder
+from ..data.examples import BadExamples, Example, Pair, Question
+from ..data.tasks import find_task
+from ..errors import UserError
+from ..evaluate import read_examples
+from ..files import read_json, write_json
+from ..launch import resume, start
+from ..metrics import span_scores
+from ..scoring import main_score, score_examples, summarise, torch_answerer
+from ..settings import TrainSettings
+from .plan import Cell
+from .results import Row
+
+RESULT = "result.json"
+CELL = "cell.json"
+_RUN = "run"
+
+
+def run_cell(folder: Path, cell: Cell) -> Row:
+    """Trains and tests one run, going on where an earlier process stopped.
+
+    Args:
+        folder: Of this run; gets the run folder and `result.json`.
+        cell: The run.
+
+    Returns:
+        Its row; a run that the user's input or a diverging loss stopped has an error in place of scores.
+    """
+    row = Row(
+        cell.name,
+        cell.variant,
+        cell.settings["method"],
+        cell.settings["task"],
+        ",".join(cell.settings["langs"]),
+        *(cell.settings[name] for name in ("shots", "seed", "draw_seed", "lr")),
+    )
+    run = folder / _RUN
+    try:
+        if not run.exists():
+            start(TrainSettings(**cell.settings), run, None)
+        elif not (run / run_folder.ADAPTER).is_file():
+            resume(run)
+        _test(run, cell, row)
+    except UserError as error:
+        row.error = str(error)
+    write_json(folder / RESULT, row.to_json())
+    if not cell.keep_weights:
+        for name in (run_folder.ADAPTER, run_folder.CHECKPOINT):
+            (run / name).unlink(missing_ok=True)
+    return row
+
+
+def _test(folder: Path, cell: Cell, row: Row) -> None:
+    run = run_folder.load_run(folder)
+    settings = run.settings
+    device = torch.device(settings.device)
+    encoder = run_folder.text_encoder(run.backbone, settings)
+    decoding = run_folder.decoding(settings)
+    answerer = torch_answerer(run.model, encoder, decoding, run_folder.is_qa(settings), device)
+    task = find_task(settings.task)
+    bad = BadExamples(settings.skip_bad)
+    groups = read_examples(task, cell.test_langs, settings.data_dir, cell.test_data, settings.columns, bad)
+    groups = {lang: _unseen(examples, run.shots, cell, lang)[: cell.limit] for lang, examples in groups.items()}
+    for lang, examples in groups.items():
+        if not examples:
+            raise UserError(f"{task.name} in {lang}: no test example is left that the run has not seen")
+    began = time.monotonic()
+    scores = {lang: score_examples(answerer, examples, task.metric) for lang, examples in groups.items()}
+    row.test_seconds = round(time.monotonic() - began, 1)
+    summary = summarise(scores)
+    row.score = main_score(summary)
+    row.trivial = float(np.mean([_trivial(examples, task.metric) for examples in groups.values()]))
+    row.metrics = summary["languages"]
+    row.outcomes = {lang: [round(value, 6) for value in score.outcomes] for lang, score in scores.items()}
+    metrics: dict[str, Any] = run.metrics
+    row.dev_score = main_score(metrics["dev"]) if metrics["dev"] else None
+    row.dev_curve = metrics["dev_curve"]
+    row.loss = [terms["task"] for terms in metrics["loss"]]
+    row.steps, row.train_seconds = metrics["steps"], metrics["seconds"]
+    row.trained_share = metrics["trained_share"]
+    row.shot_ids, row.settings, row.versions = run.shots, settings.to_json(), settings.versions
+    if device.type == "cuda":
+        row.device = torch.cuda.get_device_name()
+        row.peak_memory_mb = round(torch.cuda.max_memory_allocated() / 1e6)
+    else:
+        row.device = "cpu"
+        row.peak_memory_mb = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
+
+
+def _unseen(examples: list[Example], shots: dict[str, list[str]], cell: Cell, lang: str) -> list[Example]:
+    """Drops what the run was trained on from the user's own test files; the official parts are apart."""
+    seen = set(shots.get(lang, [])) if cell.test_data else set()
+    return [example for example in examples if example.id not in seen]
+
+
+def _trivial(examples: list[Example], metric: str) -> float:
+    """Scores an answerer that has learned nothing, in percent."""
+    questions = [example for example in examples if isinstance(example, Question)]
+    if questions:
+        return 100 * float(
+            np.mean([span_scores(q.context, [text for text, _ in q.answers], q.lang, metric)[0] for q in questions])
+        )
+    labels = Counter(example.label for example in examples if isinstance(example, Pair))
+    return 100 * max(labels.values()) / labels.total()
+
+
+def _follow_parent() -> None:
+    """Ends this process with the study's, which holds the other end of the pipe, however that ended."""
+    sys.stdin.read()
+    os._exit(1)
+
+
+def main() -> None:
+    """Runs the cell that `cell.json` in the given folder describes."""
+    folder = Path(sys.argv[1])
+    threading.Thread(target=_follow_parent, daemon=True).start()
+    run_cell(folder, Cell(**read_json(folder / CELL)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""Studies: planned from a file, run once each, killed and resumed to the same results."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+
+from lrc.study.plan import read_study
+from lrc.study.results import MEASURED, read_results
+from tests.conftest import EXAMPLES, lrc
+from tests.lrc.test_cli import refused
+
+STUDY = """
+name = "tiny"
+kind = "shots"
+
+[settings]
+task = "qa"
+train = "{examples}/qa.{{lang}}.json"
+langs = "hi,ar"
+backbone = "{backbone}"
+steps = 6
+precision = "fp32"
+dev_every = 3
+
+[vary]
+method = ["lora", "adapters"]
+shots = [2, 4]
+
+[test]
+langs = ["hi", "zh"]
+data = "{examples}/qa.{{lang}}.json"
+limit = 6
+"""
+
+
+def study_file(folder: Path, backbone: Path, more: str = "", text: str = STUDY) -> Path:
+    path = folder / "study.toml"
+    path.write_text(text.format(examples=EXAMPLES, backbone=backbone) + more, encoding="utf-8")
+    return path
+
+
+def start(file: Path, out: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-c", "from lrc.cli import main; main()", "study", str(file), "--out", str(out)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+def comparable(folder: Path) -> list[dict[str, object]]:
+    rows = [row.to_json() for row in read_results(folder)]
+    return [{name: value for name, value in row.items() if name not in MEASURED} for row in rows]
+
+
+def wait_for(condition: object, seconds: float = 120) -> None:
+    assert callable(condition)
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_a_killed_study_ends_with_the_same_results(tiny: Path, tmp_path: Path) -> None:
+    file = study_file(tmp_path, tiny)
+    assert start(file, tmp_path / "whole").wait() == 0
+    out = tmp_path / "killed"
+    # Once when a run is done, once in the midst of the third.
+    for pattern, count in (("runs/*/result.json", 1), ("runs/*/run", 3)):
+        process = start(file, out)
+        wait_for(lambda pattern=pattern, count=count: len(list(out.glob(pattern))) >= count)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert start(file, out).wait() == 0
+    assert comparable(out) == comparable(tmp_path / "whole")
+    rows = read_results(out)
+    assert [(row.method, row.shots) for row in rows] == [(m, s) for m in ("lora", "adapters") for s in (2, 4)]
+    for row in rows:
+        assert not row.error and set(row.metrics) == {"hi", "zh"}
+        assert len(row.outcomes["zh"]) == row.metrics["zh"]["count"] == 6
+        assert row.score == pytest.approx(sum(100 * sum(row.outcomes[lang]) / 6 for lang in ("hi", "zh")) / 2, abs=1e-3)
+        assert [step for step, _ in row.dev_curve] == [3, 6] and len(row.loss) == 6
+        assert row.shot_ids["hi"] and row.peak_memory_mb > 0 and row.versions["torch"]
+    assert set(rows[0].shot_ids["ar"]) < set(rows[1].shot_ids["ar"]), "the draws are nested"
+    assert not list(out.glob("runs/*/run/adapter.safetensors")), "weights are not kept unless asked for"
+    with (out / "results.csv").open(encoding="utf-8") as lines:
+        table = list(csv.DictReader(lines))
+    assert float(table[0]["f1.hi"]) == pytest.approx(rows[0].metrics["hi"]["f1"])
+    assert json.loads(table[0]["shot_ids"]) == rows[0].shot_ids
+
+
+def test_the_search_sets_the_learning_rate(tiny: Path, tmp_path: Path) -> None:
+    file = study_file(tmp_path, tiny, "\n[search]\nlr = [0.5, 2.0]\nshots = 3\n")
+    study = read_study(file)
+    assert {key: [cell.settings["lr"] for cell in cells] for key, cells in study.search.items()} == {
+        ("lora", "qa"): [5e-4, 2e-3],
+        ("adapters", "qa"): [5e-4, 2e-3],
+    }
+    assert all(cell.settings["seed"] == 1000 and cell.settings["shots"] == 3 for cell in study.search["lora", "qa"])
+    lrc("study", study_file(tmp_path, tiny, "\n[search]\nlr = [0.5, 2.0]\n").as_posix(), "--out", tmp_path / "out")
+    for row in read_results(tmp_path / "out"):
+        searched = [
+            json.loads(path.read_text())
+            for path in (tmp_path / "out/runs").glob(f"search-*-{row.method}-*/result.json")
+        ]
+        assert len(searched) == 2
+        assert row.lr == max((other["dev_score"], other["lr"]) for other in searched)[1]
+
+
+def test_bad_studies_are_refused(tiny: Path, tmp_path: Path) -> None:
+    def message(old: str, new: str) -> str:
+        assert old in STUDY
+        return refused("study", study_file(tmp_path, tiny, text=STUDY.replace(old, new)), "--out", tmp_path / "out")
+
+    assert "unknown method; choose one of" in message('"lora"', '"lore"')
+    assert "--task qb: unknown task" in message('"qa"\n', '"qb"\n')
+    assert "[settings] stepz: unknown" in message("steps", "stepz")
+    assert "[vary] shots = 2: must be a list" in message("[2, 4]", "2")
+    assert "kind = 'shot'" in message('"shots"', '"shot"')
+    assert "not TOML" in message("[vary]", "[vary")
+    xquad = STUDY.replace('task = "qa"', 'task = "xquad"').replace("hi,ar", "xx")
+    assert "--langs xx: xquad has" in refused("study", study_file(tmp_path, tiny, text=xquad))
+    assert "No such file" in refused("study", tmp_path / "none.toml")
+    assert not (tmp_path / "out").exists()
+
+
+def test_other_versions_other_studies_and_two_processes(tiny: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    short = STUDY.replace('["lora", "adapters"]', '["lora"]').replace("[2, 4]", "[2]")
+    file = study_file(tmp_path, tiny, text=short)
+    first = start(file, out)
+    wait_for(lambda: (out / "study.json").exists())
+    assert "another process runs this study" in refused("study", file, "--out", out)
+    assert first.wait() == 0
+    assert "holds another study" in refused("study", study_file(tmp_path, tiny), "--out", out)
+    table = pyarrow.parquet.read_table(out / "results.parquet")
+    other = table.replace_schema_metadata({"format": "lrc-results", "format_version": "9"})
+    pyarrow.parquet.write_table(other, out / "results.parquet")
+    with pytest.raises(ValueError, match="written by another version"):
+        read_results(out)
+    result = next(out.glob("runs/*/result.json"))
+    result.write_text(json.dumps({**json.loads(result.read_text()), "format_version": 9}))
+    file = study_file(tmp_path, tiny, text=short)
+    assert "written by another version" in refused("study", file, "--out", out)
+
+
+def test_a_run_that_cannot_be_is_a_row_with_its_error(tiny: Path, tmp_path: Path) -> None:
+    text = STUDY.replace('["lora", "adapters"]', '["lora"]').replace("[2, 4]", "[2, 5000]")
+    lrc("study", study_file(tmp_path, tiny, text=text), "--out", tmp_path / "out")
+    fine, broken = read_results(tmp_path / "out")
+    assert not fine.error and fine.score is not None
+    assert "--shots 5000" in broken.error and broken.score is None and broken.failed
