@@ -1,6 +1,6 @@
-"""Distractors: source contexts joined with a piece of another, so that the question has to be read.
+"""Distractors: contexts of source and pseudo-labels joined with a piece of another, so that the question is read.
 
-Where every source paragraph carries one question, a model learns to pick the first span of the right type and
+Where every paragraph carries one question, a model learns to pick the first span of the right type and
 never looks at the question; and it learns that answers stand early. A foreign passage before or behind breaks both.
 """
 
@@ -19,7 +19,7 @@ def add_distractors(examples: Sequence[Example], seed: int) -> list[Example]:
     """Joins three of four contexts with the beginning of another example's context.
 
     Args:
-        examples: Source labels; pairs and long contexts stay as they are.
+        examples: Source or pseudo-labels; pairs and long contexts stay as they are.
         seed: Of the choice.
 
     Returns:

@@ -116,7 +116,7 @@ def open_subject(path: Path, device: str) -> Subject:
     torch_device = torch.device(pick_device(device))
     encoder = run_folder.text_encoder(run.backbone, run.settings)
     is_qa = run_folder.is_qa(run.settings)
-    answerer = torch_answerer(run.model, encoder, run_folder.decoding(run.settings), is_qa, torch_device)
+    answerer = torch_answerer(run.model, encoder, run_folder.decoding(run.settings), is_qa, torch_device, "fp32")
     return Subject(answerer, run.settings, run.shots, f"run on {torch_device.type}")
 
 

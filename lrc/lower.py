@@ -3,9 +3,9 @@
 import copy
 
 import torch
-from peft.tuners.lora import Linear as LoraLinear
 from torch import nn
 
+from .lora import LoraLinear
 from .model import TaskModel
 from .prompt import InputPrompt, ReparametrisedPrompt
 

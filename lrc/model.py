@@ -3,12 +3,12 @@
 from typing import Any
 
 import torch
-from peft import LoraConfig, inject_adapter_in_model
 from torch import nn
 
 from .backbone import Backbone
 from .bottleneck import add_bottlenecks
 from .data.tasks import QA
+from .lora import add_lora
 from .methods import find_method
 from .prefix import add_prefixes, empty_prefixes, enable
 from .prompt import InputPrompt, ReparametrisedPrompt, insert, text_prompt
@@ -136,15 +136,7 @@ def build_model(
     enable(encoder)
     if settings.lora_rank:
         # Before the prefixes: injecting freezes every parameter that is not LoRA's.
-        inject_adapter_in_model(
-            LoraConfig(
-                r=settings.lora_rank,
-                lora_alpha=2 * settings.lora_rank,
-                lora_dropout=0.0,
-                target_modules=[name for name, module in encoder.named_modules() if isinstance(module, nn.Linear)],
-            ),
-            encoder,
-        )
+        add_lora(encoder, settings.lora_rank)
     if settings.bottleneck:
         add_bottlenecks(encoder, settings.bottleneck, settings.backbone)
     for name, parameter in encoder.named_parameters():

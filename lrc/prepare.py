@@ -100,6 +100,6 @@ def _read_pseudo(task: Task, settings: TrainSettings, bad: BadExamples) -> list[
         langs = settings.langs if "{lang}" in pattern else settings.langs[:1]
         for own in read_own(task, pattern, langs, "--pseudo", bad, None, "train").values():
             examples += own
-    if settings.pseudo_limit is None:
-        return examples
-    return sorted(examples, key=lambda item: rank(settings.draw_seed, item.id))[: settings.pseudo_limit]
+    if settings.pseudo_limit is not None:
+        examples = sorted(examples, key=lambda item: rank(settings.draw_seed, item.id))[: settings.pseudo_limit]
+    return add_distractors(examples, settings.draw_seed)

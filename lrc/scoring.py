@@ -39,15 +39,25 @@ class Score:
 
 
 def torch_answerer(
-    model: TaskModel, encoder: TextEncoder, decoding: Decoding, is_qa: bool, device: torch.device
+    model: TaskModel, encoder: TextEncoder, decoding: Decoding, is_qa: bool, device: torch.device, precision: str
 ) -> Answerer:
-    """Wraps a torch model as the runtime wraps a bundle: only the forward pass differs."""
+    """Wraps a torch model as the runtime wraps a bundle: only the forward pass differs.
+
+    Args:
+        model: The model.
+        encoder: Encodes the texts.
+        decoding: Decodes the logits.
+        is_qa: Whether it answers questions; it compares sentences otherwise.
+        device: Where it runs.
+        precision: `fp32`, or `bf16` for autocast, which is what the model was trained in.
+    """
     model.to(device)
 
     @torch.inference_mode()
     def run(batch: dict[str, Any]) -> dict[str, Any]:
         tensors = {name: torch.from_numpy(array).to(device) for name, array in batch.items()}
-        outputs = model(tensors["input_ids"], tensors["attention_mask"], tensors["token_type_ids"])
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+            outputs = model(tensors["input_ids"], tensors["attention_mask"], tensors["token_type_ids"])
         return {name: value.float().cpu().numpy() for name, value in outputs.items()}
 
     return QuestionAnswerer(encoder, run, decoding) if is_qa else ParaphraseDetector(encoder, run, LABELS)

@@ -241,7 +241,9 @@ def evaluate_dev(
 ) -> dict[str, Any] | None:
     """Scores a torch model on dev examples; None where there are none."""
     model.eval()
-    answerer = torch_answerer(model, encoder, run_folder.decoding(settings), run_folder.is_qa(settings), device)
+    answerer = torch_answerer(
+        model, encoder, run_folder.decoding(settings), run_folder.is_qa(settings), device, settings.precision
+    )
     metric = find_task(settings.task).metric
     scores = {lang: score_examples(answerer, examples, metric, progress) for lang, examples in dev.items() if examples}
     return summarise(scores) if scores else None

@@ -14,6 +14,7 @@ import torch
 
 from .. import run as run_folder
 from ..data.examples import BadExamples, Example, Pair, Question
+from ..data.shots import rank
 from ..data.tasks import find_task
 from ..errors import UserError
 from ..evaluate import read_examples
@@ -70,11 +71,11 @@ def _test(folder: Path, cell: Cell, row: Row) -> None:
     device = torch.device(settings.device)
     encoder = run_folder.text_encoder(run.backbone, settings)
     decoding = run_folder.decoding(settings)
-    answerer = torch_answerer(run.model, encoder, decoding, run_folder.is_qa(settings), device)
+    answerer = torch_answerer(run.model, encoder, decoding, run_folder.is_qa(settings), device, settings.precision)
     task = find_task(settings.task)
     bad = BadExamples(settings.skip_bad)
     groups = read_examples(task, cell.test_langs, settings.data_dir, cell.test_data, settings.columns, bad)
-    groups = {lang: _unseen(examples, run.shots, cell, lang)[: cell.limit] for lang, examples in groups.items()}
+    groups = {lang: _chosen(examples, run.shots, cell, lang) for lang, examples in groups.items()}
     for lang, examples in groups.items():
         if not examples:
             raise UserError(f"{task.name} in {lang}: no test example is left that the run has not seen")
@@ -101,10 +102,16 @@ def _test(folder: Path, cell: Cell, row: Row) -> None:
         row.peak_memory_mb = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
 
 
-def _unseen(examples: list[Example], shots: dict[str, list[str]], cell: Cell, lang: str) -> list[Example]:
-    """Drops what the run was trained on from the user's own test files; the official parts are apart."""
+def _chosen(examples: list[Example], shots: dict[str, list[str]], cell: Cell, lang: str) -> list[Example]:
+    """Returns the test examples of a language: the same ones for every run, from all over the set.
+
+    What the run was trained on is dropped from the user's own test files; the official parts are apart.
+    """
     seen = set(shots.get(lang, [])) if cell.test_data else set()
-    return [example for example in examples if example.id not in seen]
+    unseen = [example for example in examples if example.id not in seen]
+    if cell.limit is None:
+        return unseen
+    return sorted(unseen, key=lambda item: rank(0, item.id))[: cell.limit]
 
 
 def _trivial(examples: list[Example], metric: str) -> float:
