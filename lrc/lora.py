@@ -54,29 +54,30 @@ class _LoraProduct(torch.autograd.Function):
         )
 
 
-class LoraLinear(Linear):  # type: ignore[misc]
+class LoraLinear(Linear):
     """PEFT's LoRA layer with a faster forward pass; only for frozen weights and one adapter without dropout."""
 
-    def forward(self, inputs: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
         """Maps (..., in features) to (..., out features)."""
-        device = inputs.device.type
-        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else inputs.dtype
-        weight, bias = self._frozen(dtype, inputs.device)
+        device = x.device.type
+        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
+        weight, bias = self._frozen(dtype, x.device)
         down, up = self.lora_A[_ADAPTER].weight, self.lora_B[_ADAPTER].weight
-        flat = inputs.reshape(-1, inputs.shape[-1]).to(dtype)
-        outputs: torch.Tensor = _LoraProduct.apply(
+        flat = x.reshape(-1, x.shape[-1]).to(dtype)
+        outputs: torch.Tensor = _LoraProduct.apply(  # type: ignore[no-untyped-call]
             flat, weight, bias, down.to(dtype), up.to(dtype), self.scaling[_ADAPTER]
         )
-        return outputs.reshape(*inputs.shape[:-1], -1)
+        return outputs.reshape(*x.shape[:-1], -1)
 
     def _frozen(self, dtype: torch.dtype, device: torch.device) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Returns the frozen weight and bias in the type that they are multiplied in, cast once."""
-        base = self.get_base_layer()
+        base: nn.Linear = self.get_base_layer()  # type: ignore[assignment]
         if base.weight.dtype == dtype:
             return base.weight, base.bias
         kept: tuple[torch.Tensor, torch.Tensor | None] | None = self.__dict__.get("_cast")
         if kept is None or kept[0].dtype != dtype or kept[0].device != device:
-            kept = base.weight.detach().to(dtype), None if base.bias is None else base.bias.detach().to(dtype)
+            bias: torch.Tensor | None = base.bias
+            kept = base.weight.detach().to(dtype), None if bias is None else bias.detach().to(dtype)
             self.__dict__["_cast"] = kept
         return kept
 
