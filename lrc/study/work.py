@@ -49,6 +49,7 @@ def run_cell(folder: Path, cell: Cell) -> Row:
         ",".join(cell.settings["langs"]),
         *(cell.settings[name] for name in ("shots", "seed", "draw_seed", "lr")),
     )
+    row.settings = cell.settings
     run = folder / _RUN
     try:
         if not run.exists():

@@ -2,63 +2,34 @@
 
 import csv
 import json
-import os
+import re
+import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pyarrow.parquet
 import pytest
+from typer.testing import CliRunner
 
+from lrc.cli import app
 from lrc.study.plan import read_study
 from lrc.study.results import MEASURED, read_results
-from tests.conftest import EXAMPLES, lrc
+from tests.conftest import lrc
+from tests.lrc.studies import STUDY, start_study, study_file
 from tests.lrc.test_cli import refused
-
-STUDY = """
-name = "tiny"
-kind = "shots"
-
-[settings]
-task = "qa"
-train = "{examples}/qa.{{lang}}.json"
-langs = "hi,ar"
-backbone = "{backbone}"
-steps = 6
-precision = "fp32"
-dev_every = 3
-
-[vary]
-method = ["lora", "adapters"]
-shots = [2, 4]
-
-[test]
-langs = ["hi", "zh"]
-data = "{examples}/qa.{{lang}}.json"
-limit = 6
-"""
-
-
-def study_file(folder: Path, backbone: Path, more: str = "", text: str = STUDY) -> Path:
-    path = folder / "study.toml"
-    path.write_text(text.format(examples=EXAMPLES, backbone=backbone) + more, encoding="utf-8")
-    return path
-
-
-def start(file: Path, out: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-c", "from lrc.cli import main; main()", "study", str(file), "--out", str(out)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
 
 
 def comparable(folder: Path) -> list[dict[str, object]]:
     rows = [row.to_json() for row in read_results(folder)]
     return [{name: value for name, value in row.items() if name not in MEASURED} for row in rows]
+
+
+def said(*arguments: object) -> str:
+    """Runs a command that must succeed and returns what it said on standard error."""
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stderr
 
 
 def wait_for(condition: object, seconds: float = 120) -> None:
@@ -69,18 +40,17 @@ def wait_for(condition: object, seconds: float = 120) -> None:
         time.sleep(0.02)
 
 
-def test_a_killed_study_ends_with_the_same_results(tiny: Path, tmp_path: Path) -> None:
+def test_a_killed_study_ends_with_the_same_results(tiny: Path, finished_study: Path, tmp_path: Path) -> None:
     file = study_file(tmp_path, tiny)
-    assert start(file, tmp_path / "whole").wait() == 0
     out = tmp_path / "killed"
     # Once when a run is done, once in the midst of the third.
     for pattern, count in (("runs/*/result.json", 1), ("runs/*/run", 3)):
-        process = start(file, out)
+        process = start_study(file, out)
         wait_for(lambda pattern=pattern, count=count: len(list(out.glob(pattern))) >= count)
         process.send_signal(signal.SIGKILL)
         process.wait()
-    assert start(file, out).wait() == 0
-    assert comparable(out) == comparable(tmp_path / "whole")
+    assert start_study(file, out).wait() == 0
+    assert comparable(out) == comparable(finished_study)
     rows = read_results(out)
     assert [(row.method, row.shots) for row in rows] == [(m, s) for m in ("lora", "adapters") for s in (2, 4)]
     for row in rows:
@@ -115,6 +85,25 @@ def test_the_search_sets_the_learning_rate(tiny: Path, tmp_path: Path) -> None:
         assert row.lr == max((other["dev_score"], other["lr"]) for other in searched)[1]
 
 
+def test_ray_gives_the_same_results(tiny: Path, finished_study: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert start_study(study_file(tmp_path, tiny), out, "--engine", "ray").wait() == 0
+    assert comparable(out) == comparable(finished_study)
+    # What is done is not run again, whichever engine did it.
+    before = {path: path.stat().st_mtime_ns for path in out.glob("runs/*/result.json")}
+    assert start_study(study_file(tmp_path, tiny), out).wait() == 0
+    assert len(before) == 4 and before == {path: path.stat().st_mtime_ns for path in before}
+
+
+def test_dry_run_tells_what_is_left(tiny: Path, finished_study: Path, tmp_path: Path) -> None:
+    file = study_file(tmp_path, tiny)
+    shown = said("study", file, "--out", finished_study, "--dry-run")
+    assert shown.count("(done)") == 4 and "0 runs left" in shown
+    shutil.copytree(finished_study, tmp_path / "out")
+    next((tmp_path / "out").glob("runs/*/result.json")).unlink()
+    assert re.search(r"1 runs left, \d+ min of work", said("study", file, "--out", tmp_path / "out", "--dry-run"))
+
+
 def test_bad_studies_are_refused(tiny: Path, tmp_path: Path) -> None:
     def message(old: str, new: str) -> str:
         assert old in STUDY
@@ -124,6 +113,7 @@ def test_bad_studies_are_refused(tiny: Path, tmp_path: Path) -> None:
     assert "--task qb: unknown task" in message('"qa"\n', '"qb"\n')
     assert "[settings] stepz: unknown" in message("steps", "stepz")
     assert "[vary] shots = 2: must be a list" in message("[2, 4]", "2")
+    assert "--engine rey: choose one of local, ray" in refused("study", study_file(tmp_path, tiny), "--engine", "rey")
     assert "kind = 'shot'" in message('"shots"', '"shot"')
     assert "not TOML" in message("[vary]", "[vary")
     xquad = STUDY.replace('task = "qa"', 'task = "xquad"').replace("hi,ar", "xx")
@@ -136,7 +126,7 @@ def test_other_versions_other_studies_and_two_processes(tiny: Path, tmp_path: Pa
     out = tmp_path / "out"
     short = STUDY.replace('["lora", "adapters"]', '["lora"]').replace("[2, 4]", "[2]")
     file = study_file(tmp_path, tiny, text=short)
-    first = start(file, out)
+    first = start_study(file, out)
     wait_for(lambda: (out / "study.json").exists())
     assert "another process runs this study" in refused("study", file, "--out", out)
     assert first.wait() == 0

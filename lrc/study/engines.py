@@ -1,0 +1,151 @@
+"""Where the runs of a study run: in processes of this machine, or on the machines of a Ray cluster."""
+
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ..errors import UserError
+from ..extras import require
+from ..files import write_json
+from .plan import Cell
+from .work import CELL, RESULT, run_cell
+
+_LOG = "log.txt"
+
+Done = Callable[[Cell], None]
+Say = Callable[[str], None]
+
+
+def run_locally(folder: Path, cells: Sequence[Cell], done: Done, say: Say) -> None:
+    """Runs cells one process a GPU, or one at a time on a CPU; a killed run goes on at its last checkpoint.
+
+    Args:
+        folder: Gets a folder a run, with its result and log.
+        cells: The runs.
+        done: Called after each run.
+        say: Called with what the run at hand prints.
+
+    Raises:
+        UserError: If a run stops for a reason that is not its own settings'.
+    """
+    todo: queue.SimpleQueue[Cell] = queue.SimpleQueue()
+    for cell in cells:
+        todo.put(cell)
+    failures: list[str] = []
+    threads = [
+        threading.Thread(target=_worker, args=(folder, todo, device, done, say, failures), daemon=True)
+        for device in _devices()
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise UserError(failures[0])
+
+
+def run_on_ray(folder: Path, cells: Sequence[Cell], done: Done, say: Say) -> None:
+    """Runs cells on a Ray cluster: that of `RAY_ADDRESS`, or one started on this machine.
+
+    Each run takes a GPU where the cluster has any, else all cores of a machine, and starts over if it is lost. Only
+    its result travels: backbone and data must lie under the same paths on every machine.
+
+    Args:
+        folder: Gets a folder a run, with its result.
+        cells: The runs.
+        done: Called after each run.
+        say: Called with what is going on.
+
+    Raises:
+        UserError: As `run_locally`.
+    """
+    ray = require("ray", "ray", "--engine ray")
+    started = not ray.is_initialized()
+    if started:
+        ray.init(log_to_driver=False, include_dashboard=False, configure_logging=False)
+    try:
+        machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        gpus = sum(machine.get("GPU", 0) for machine in machines)
+        cores = min(machine.get("CPU", 1) for machine in machines)
+        say(f"{len(machines)} machines, {gpus:.0f} GPUs")
+        # max_calls: a process of its own for each run, so that its peak memory is its own.
+        remote = ray.remote(num_cpus=1 if gpus else cores, num_gpus=1 if gpus else 0, max_calls=1)(_run_remotely)
+        running = {remote.remote(asdict(cell), str(Path.cwd())): cell for cell in cells}
+        while running:
+            (finished,), _ = ray.wait(list(running))
+            cell = running.pop(finished)
+            try:
+                row = ray.get(finished)
+            except ray.exceptions.RayError as error:
+                reason = str(error).strip().splitlines()[-1]
+                raise UserError(f"{cell.name}: the run stopped on Ray ({reason}); mend it and run again") from error
+            write_json(folder / cell.name / CELL, asdict(cell))
+            write_json(folder / cell.name / RESULT, row)
+            done(cell)
+    finally:
+        if started:
+            ray.shutdown()
+
+
+def _run_remotely(cell: dict[str, Any], folder: str) -> dict[str, Any]:
+    # Relative paths in the settings are relative to where the study was started.
+    os.chdir(folder)
+    with tempfile.TemporaryDirectory(prefix="lrc-run-") as scratch:
+        return run_cell(Path(scratch), Cell(**cell)).to_json()
+
+
+ENGINES: dict[str, Callable[[Path, Sequence[Cell], Done, Say], None]] = {"local": run_locally, "ray": run_on_ray}
+
+
+def _devices() -> list[str | None]:
+    """Returns the CUDA devices, or None for the one worker of a machine that has none."""
+    import torch
+
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if not torch.cuda.is_available():
+        return [None]
+    return list(visible.split(",")) if visible else [str(index) for index in range(torch.cuda.device_count())]
+
+
+def _worker(
+    folder: Path, todo: "queue.SimpleQueue[Cell]", device: str | None, done: Done, say: Say, failures: list[str]
+) -> None:
+    while not failures:
+        try:
+            cell = todo.get_nowait()
+        except queue.Empty:
+            return
+        own = folder / cell.name
+        write_json(own / CELL, asdict(cell))
+        environment = os.environ if device is None else {**os.environ, "CUDA_VISIBLE_DEVICES": device}
+        with (own / _LOG).open("a", encoding="utf-8") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "lrc.study.work", str(own)],
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                encoding="utf-8",
+            )
+            try:
+                assert process.stdout is not None
+                for line in process.stdout:
+                    log.write(line)
+                    say(f"{cell.name}: {line.strip()[:60]}")
+                process.wait()
+            finally:
+                process.kill()
+        if process.returncode or not (own / RESULT).is_file():
+            failures.append(
+                f"{own / _LOG}: the run stopped (exit code {process.returncode}); mend what it names and run again"
+            )
+            return
+        done(cell)
