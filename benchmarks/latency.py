@@ -37,7 +37,7 @@ def main() -> None:
     run = load_run(options.run)
     encoder = run_folder.text_encoder(run.backbone, run.settings)
     decoding = run_folder.decoding(run.settings)
-    tuned = torch_answerer(lower(run.model), encoder, decoding, True, torch.device("cpu"))
+    tuned = torch_answerer(lower(run.model), encoder, decoding, True, torch.device("cpu"), "fp32")
     served = lrc_runtime.load_question_answerer(options.bundle)
     assert isinstance(tuned, QuestionAnswerer)
     path = Path(options.test.replace("{lang}", options.lang))

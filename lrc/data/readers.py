@@ -44,13 +44,21 @@ def read_questions(
 
 
 def scan_questions(
-    source: str | Path, lang: str, bad: BadExamples, columns: Columns | None = None, split: str = "train"
+    source: str | Path,
+    lang: str,
+    bad: BadExamples,
+    columns: Columns | None = None,
+    split: str = "train",
+    unanswered: bool = False,
 ) -> Iterator[tuple[str, Question]]:
-    """Yields questions and where they stand, as `read_questions`, but with their answers as they are given."""
+    """Yields questions and where they stand, as `read_questions`, but with their answers as they are given.
+
+    With `unanswered` they need none.
+    """
     path = str(source)
     if path.endswith(".json") and not path.startswith(HUB):
-        return _squad(Path(path), lang, bad)
-    return _question_rows(_renamed(read_rows(path, split, bad), columns), lang, bad)
+        return _squad(Path(path), lang, bad, unanswered)
+    return _question_rows(_renamed(read_rows(path, split, bad), columns), lang, bad, unanswered)
 
 
 def answer_fault(question: Question) -> str | None:
@@ -108,7 +116,7 @@ def _not_empty(source: str | Path, examples: list[Any], dropped: int) -> list[An
     return examples
 
 
-def _squad(path: Path, lang: str, bad: BadExamples) -> Iterator[tuple[str, Question]]:
+def _squad(path: Path, lang: str, bad: BadExamples, unanswered: bool) -> Iterator[tuple[str, Question]]:
     questions: list[tuple[Question, bool]] = []
     try:
         for article in json.loads(read_text(path))["data"]:
@@ -122,25 +130,28 @@ def _squad(path: Path, lang: str, bad: BadExamples) -> Iterator[tuple[str, Quest
                         str(article.get("title", "")),
                         _text(item["question"]),
                         context,
-                        () if impossible else _answers(item["answers"]),
+                        () if impossible or (unanswered and "answers" not in item) else _answers(item["answers"]),
                     )
                     questions.append((question, impossible))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: not SQuAD JSON ({_reason(error)}); see docs/data.md for the format") from error
     for question, impossible in questions:
-        if question.answers or impossible:
+        if question.answers or impossible or unanswered:
             yield str(path), question
         else:
             bad.found(f"{path}: question {question.id}: has no answer, nor is_impossible")
 
 
-def _question_rows(rows: Iterator[Row], lang: str, bad: BadExamples) -> Iterator[tuple[str, Question]]:
+def _question_rows(
+    rows: Iterator[Row], lang: str, bad: BadExamples, unanswered: bool
+) -> Iterator[tuple[str, Question]]:
     for number, (where, row) in enumerate(rows, start=1):
         _require(where, row, "question", "context")
         identity = _optional(row, "id", str(number))
         try:
             context = _text(row["context"])
-            answers = _row_answers(row, context)
+            has_answers = "answers" in row or "answer" in row
+            answers = _row_answers(row, context) if has_answers or not unanswered else ()
             question = Question(
                 identity,
                 _optional(row, "lang", lang),

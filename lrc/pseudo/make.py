@@ -184,9 +184,15 @@ def _self_labels(request: Request, bad: BadExamples, advance: Advance) -> Iterat
 
 def _labels(request: Request, bad: BadExamples, advance: Advance) -> Iterator[Example]:
     path = request.source
-    kind = QA if request.generator == SELF else guess_kind(path, request.columns)
-    scan = scan_questions if kind == QA else scan_pairs
-    for where, example in scan(path, request.lang, bad, request.columns):
+    if request.generator == SELF:
+        scanned: Iterator[tuple[str, Example]] = scan_questions(
+            path, request.lang, bad, request.columns, unanswered=True
+        )
+    elif guess_kind(path, request.columns) == QA:
+        scanned = scan_questions(path, request.lang, bad, request.columns)
+    else:
+        scanned = scan_pairs(path, request.lang, bad, request.columns)
+    for where, example in scanned:
         fault = answer_fault(example) if isinstance(example, Question) and request.generator != SELF else None
         if fault is None:
             yield example

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -321,6 +322,35 @@ def test_only_answers_above_a_calibrated_confidence_are_kept(
     lrc("pseudo", source, "--lang", "hi", "--generator", "self", "--run", qa_run, "--least-score", 0.5, "--out", out)
     assert [row["question"] for row in rows(out)] == [row["question"] for row in questions if row["question"] in right]
     assert all(row["answers"]["text"] == ["गंगा"] and row["score"] > 0.8 for row in rows(out))
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "json", "csv"])
+def test_questions_for_self_labels_need_no_answers(
+    suffix: str, tmp_path: Path, qa_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = Subject(Oracle({"ไหน 1?"}), read_settings(qa_run), {}, "oracle")
+    known = [Question(str(n), "th", "", f"ไหน {n % 2}?", "เชียงใหม่ อยู่เหนือ", (("เชียงใหม่", 0),)) for n in range(40)]
+    monkeypatch.setattr("lrc.evaluate.open_subject", lambda *_: subject)
+    monkeypatch.setattr("lrc.prepare.prepare", lambda _: SimpleNamespace(dev={"th": known}))
+    rows_in = [
+        {"id": str(number), "question": f"ไหน {number % 2}?", "context": "เชียงใหม่ อยู่เหนือ"} for number in range(6)
+    ]
+    source = tmp_path / f"questions.{suffix}"
+    if suffix == "json":
+        asked = [{"id": row["id"], "question": row["question"]} for row in rows_in]
+        document = {"data": [{"paragraphs": [{"context": rows_in[0]["context"], "qas": asked}]}]}
+        source.write_text(json.dumps(document), encoding="utf-8")
+    elif suffix == "csv":
+        source.write_text(
+            "id,question,context\n" + "".join(",".join(row.values()) + "\n" for row in rows_in), encoding="utf-8"
+        )
+    else:
+        source.write_text("".join(json.dumps(row) + "\n" for row in rows_in), encoding="utf-8")
+    out = tmp_path / "out.jsonl"
+    lrc("pseudo", source, "--lang", "th", "--generator", "self", "--run", qa_run, "--out", out)
+    assert [row["answers"]["text"] for row in rows(out)] == [["เชียงใหม่"]] * 6
+    with pytest.raises(UserError, match="answer"):
+        lrc("train", "--task", "qa", "--train", source, "--langs", "th", "--out", tmp_path / "run")
 
 
 def test_a_generator_takes_the_options_that_are_its_own(tmp_path: Path, tiny: Path) -> None:
