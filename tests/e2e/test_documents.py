@@ -37,11 +37,23 @@ def test_commands_of_a_document_run(document: str, tiny: Path, tmp_path: Path) -
                 words += ["--backbone", str(tiny)]
             if words[1] == "train":
                 words += ["--steps", "2"]
+            if words[1] == "study":
+                words[2] = str(short_study(ROOT / words[2], tiny, tmp_path))
             if words[1] == "eval":
                 words += ["--limit", "8"]
             run(["-c", "from lrc.cli import main; main()", *words[1:]], tmp_path, environment)
     for program in blocks(document, "python"):
         run(["-c", program], tmp_path, environment)
+
+
+def short_study(file: Path, tiny: Path, folder: Path) -> Path:
+    """Returns the same study with a tiny backbone, one seed and few steps."""
+    text = file.read_text(encoding="utf-8")
+    assert "steps = 60" in text and "seed = [0, 1]" in text
+    short = folder / file.name
+    text = text.replace("seed = [0, 1]", "seed = [0]")
+    short.write_text(text.replace("steps = 60", f'steps = 2\nbackbone = "{tiny}"'), encoding="utf-8")
+    return short
 
 
 def test_study_files_of_a_document_plan_their_runs(tmp_path: Path) -> None:
