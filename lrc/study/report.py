@@ -105,8 +105,8 @@ class _Report:
         for task in dict.fromkeys(group.task for group in self._groups):
             groups = [group for group in self._groups if group.task == task]
             parts += [f"## {task}", self._scores(groups), *self._figures(task, groups)]
-            if self._kind == "ablation" and len(groups) > 1:
-                parts += ["### What each change costs", _against_first(groups)]
+            if self._kind in ("ablation", "pseudo") and len(groups) > 1:
+                parts += ["### What each variant changes", _against_first(groups)]
             if self._kind == "stability" or any(len(group.rows) > 2 for group in groups):
                 parts += ["### Stability", _stability(groups)]
         if self._search:
@@ -224,12 +224,16 @@ def _interval(comparison: Comparison) -> str:
 
 
 def _against_first(groups: Sequence[Configuration]) -> str:
+    """Compares each configuration with the study's first of as many labels, or of any number where it is that one."""
     table = []
-    for group in groups[1:]:
-        comparison = compare(group, groups[0])
+    for group in groups:
+        first = next(other for other in groups if other.shots == group.shots)
+        first = groups[0] if first is group else first
+        comparison = compare(group, first) if first is not group else None
         if comparison is not None:
-            table.append([group.label, _interval(comparison), f"{comparison.p:.4f}"])
-    return _table(["", f"against {groups[0].label}", "p"], table)
+            names = (f"{one.label}, {one.shots} labels" for one in (group, first))
+            table.append([*names, _interval(comparison), f"{comparison.p:.4f}"])
+    return _table(["", "against", "difference", "p"], table)
 
 
 def _stability(groups: Sequence[Configuration]) -> str:

@@ -94,7 +94,9 @@ def _test(folder: Path, cell: Cell, row: Row) -> None:
     row.loss = [terms["task"] for terms in metrics["loss"]]
     row.steps, row.train_seconds = metrics["steps"], metrics["seconds"]
     row.trained_share = metrics["trained_share"]
-    row.shot_ids, row.settings, row.versions = run.shots, settings.to_json(), settings.versions
+    row.shot_ids, row.versions = run.shots, settings.versions
+    # Where the data lay is the machine's own matter.
+    row.settings = {name: value for name, value in settings.to_json().items() if name != "data_dir"}
     if device.type == "cuda":
         row.device = torch.cuda.get_device_name()
         row.peak_memory_mb = round(torch.cuda.max_memory_allocated() / 1e6)

@@ -100,7 +100,7 @@ def test_report_leads_with_what_the_study_is_about(kind: str, tmp_path: Path) ->
     assert "the loss is not finite" in text and "0.0001: error, 0.001: 71.0" in text
     failed = sum(row.failed for row in rows[3:])
     assert f"{100 * failed / 4:.0f} % of 4" in text
-    assert ("What each change costs" in text) == (kind == "ablation")
+    assert ("full, 16 labels | lora, 16 labels" in text) == (kind == "ablation")
     assert (tmp_path / "report" / "pawsx-16-dev.svg").exists() == (kind == "stability")
 
 

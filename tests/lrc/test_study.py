@@ -58,6 +58,7 @@ def test_a_killed_study_ends_with_the_same_results(tiny: Path, finished_study: P
         assert len(row.outcomes["zh"]) == row.metrics["zh"]["count"] == 6
         assert row.score == pytest.approx(sum(100 * sum(row.outcomes[lang]) / 6 for lang in ("hi", "zh")) / 2, abs=1e-3)
         assert [step for step, _ in row.dev_curve] == [3, 6] and len(row.loss) == 6
+        assert row.settings["steps"] == 6 and "data_dir" not in row.settings
         assert row.shot_ids["hi"] and row.peak_memory_mb > 0 and row.versions["torch"]
     assert set(rows[0].shot_ids["ar"]) < set(rows[1].shot_ids["ar"]), "the draws are nested"
     assert not list(out.glob("runs/*/run/adapter.safetensors")), "weights are not kept unless asked for"
