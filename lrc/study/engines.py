@@ -125,7 +125,7 @@ def _worker(
         own = folder / cell.name
         write_json(own / CELL, asdict(cell))
         environment = os.environ if device is None else {**os.environ, "CUDA_VISIBLE_DEVICES": device}
-        with (own / _LOG).open("a", encoding="utf-8") as log:
+        with (own / _LOG).open("a", encoding="utf-8", buffering=1) as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "lrc.study.work", str(own)],
                 env=environment,
