@@ -1,5 +1,6 @@
 """Every command and program in the documents runs, in the order written, with a tiny backbone and few steps."""
 
+import json
 import os
 import re
 import shlex
@@ -12,6 +13,7 @@ import pytest
 from lrc.study.plan import read_study
 from tests.conftest import ROOT, data_dir
 
+RESULTS = ROOT / "benchmarks" / "results" / "pseudo"
 DOCUMENTS = ["README.md", "docs/data.md", "docs/run.md", "docs/bundle.md", "docs/method.md", "docs/study.md"]
 # Run elsewhere: the environment by .ci/run, the demo and the devices' environments by test_environments.py.
 # Downloads are tested against a server on loopback.
@@ -61,6 +63,16 @@ def test_study_files_of_a_document_plan_their_runs(tmp_path: Path) -> None:
     (tmp_path / "study.toml").write_text(text, encoding="utf-8")
     study = read_study(tmp_path / "study.toml")
     assert len(study.cells) == 18 and len(study.search) == 3
+
+
+def test_inputs_and_studies_of_the_pseudo_results_are_whole(tmp_path: Path) -> None:
+    environment = {**os.environ, "LRC_DATA_DIR": str(data_dir())}
+    run([str(ROOT / "benchmarks" / "pseudo_inputs.py"), "work"], tmp_path, environment)
+    commands = " ".join(re.findall(r"--out (\S+)", (RESULTS / "README.md").read_text(encoding="utf-8")))
+    assert len(json.loads((tmp_path / "work" / "en.json").read_text(encoding="utf-8"))["data"]) > 100
+    for path in RESULTS.glob("*.toml"):
+        for cell in read_study(path).cells:
+            assert all(file in commands for file in cell.settings.get("pseudo") or ())
 
 
 def run(arguments: list[str], folder: Path, environment: dict[str, str]) -> None:

@@ -1,0 +1,48 @@
+"""Makes the inputs of benchmarks/results/pseudo from the official data sets.
+
+python benchmarks/pseudo_inputs.py FOLDER    (needs LRC_DATA_DIR)
+"""
+
+import json
+import os
+import random
+import sys
+from pathlib import Path
+
+_QUESTIONS = 2400
+_PAIRS = 3000
+_LINES_A_PASSAGE = 5
+
+
+def main() -> None:
+    data, out = Path(os.environ["LRC_DATA_DIR"]), Path(sys.argv[1])
+    out.mkdir(parents=True, exist_ok=True)
+    source = json.loads((data / "source" / "natural-en.json").read_text(encoding="utf-8"))
+    articles = source["data"]
+    random.Random(0).shuffle(articles)
+    taken, count = [], 0
+    while count < _QUESTIONS:
+        taken.append(articles[len(taken)])
+        count += sum(len(paragraph["qas"]) for paragraph in taken[-1]["paragraphs"])
+    (out / "en.json").write_text(json.dumps({**source, "data": taken}), encoding="utf-8")
+    path = data / "mlqa" / "MLQA_V1" / "dev" / "dev-context-hi-question-hi.json"
+    contexts = [
+        paragraph["context"].replace("\n", " ")
+        for article in json.loads(path.read_text(encoding="utf-8"))["data"]
+        for paragraph in article["paragraphs"]
+    ]
+    lines = sentences(data, "hi")
+    passages = [" ".join(lines[at : at + _LINES_A_PASSAGE]) for at in range(0, len(lines), _LINES_A_PASSAGE)]
+    (out / "hi.txt").write_text("\n\n".join([*dict.fromkeys(contexts), *passages]) + "\n", encoding="utf-8")
+    (out / "de.txt").write_text("\n\n".join(sentences(data, "de")), encoding="utf-8")
+    with (data / "pawsx" / "x-final" / "en" / "train.tsv").open(encoding="utf-8") as rows:
+        (out / "en.tsv").write_text("".join(next(rows) for _ in range(_PAIRS + 1)), encoding="utf-8")
+
+
+def sentences(data: Path, lang: str) -> list[str]:
+    with (data / "parallel" / f"ntrex.{lang}.txt").open(encoding="utf-8") as lines:
+        return [line.strip() for line in lines]
+
+
+if __name__ == "__main__":
+    main()
