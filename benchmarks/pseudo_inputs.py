@@ -31,17 +31,11 @@ def main() -> None:
         for article in json.loads(path.read_text(encoding="utf-8"))["data"]
         for paragraph in article["paragraphs"]
     ]
-    lines = sentences(data, "hi")
+    lines = (data / "parallel" / "ntrex.hi.txt").read_text(encoding="utf-8").splitlines()
     passages = [" ".join(lines[at : at + _LINES_A_PASSAGE]) for at in range(0, len(lines), _LINES_A_PASSAGE)]
     (out / "hi.txt").write_text("\n\n".join([*dict.fromkeys(contexts), *passages]) + "\n", encoding="utf-8")
-    (out / "de.txt").write_text("\n\n".join(sentences(data, "de")), encoding="utf-8")
     with (data / "pawsx" / "x-final" / "en" / "train.tsv").open(encoding="utf-8") as rows:
         (out / "en.tsv").write_text("".join(next(rows) for _ in range(_PAIRS + 1)), encoding="utf-8")
-
-
-def sentences(data: Path, lang: str) -> list[str]:
-    with (data / "parallel" / f"ntrex.{lang}.txt").open(encoding="utf-8") as lines:
-        return [line.strip() for line in lines]
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """LoRA in every linear layer: PEFT's parameters, initialisation and merge, with a forward and backward pass of its own.
 
 PEFT's forward pass widens each input to the parameters' float32 and keeps three intermediate tensors a layer; this one
-keeps one and adds in place, which takes 40 % off the time of the linear layers of an encoder of width 384 on a CPU.
+keeps one and adds in place.
 """
 
 from typing import Any

@@ -69,11 +69,18 @@ def run_on_ray(folder: Path, cells: Sequence[Cell], done: Done, say: Say) -> Non
     ray = require("ray", "ray", "--engine ray")
     started = not ray.is_initialized()
     if started:
-        ray.init(log_to_driver=False, include_dashboard=False, configure_logging=False)
+        try:
+            ray.init(log_to_driver=False, include_dashboard=False, configure_logging=False)
+        except (ConnectionError, ray.exceptions.RayError) as error:
+            address = os.environ.get("RAY_ADDRESS", "none")
+            raise UserError(
+                f"--engine ray: no cluster at RAY_ADDRESS ({address}): {error}; start it, or unset it"
+            ) from error
     try:
         machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         gpus = sum(machine.get("GPU", 0) for machine in machines)
-        cores = min(machine.get("CPU", 1) for machine in machines)
+        # A head node may offer no cores at all.
+        cores = min(machine["CPU"] for machine in machines if machine.get("CPU"))
         say(f"{len(machines)} machines, {gpus:.0f} GPUs")
         # max_calls: a process of its own for each run, so that its peak memory is its own.
         remote = ray.remote(num_cpus=1 if gpus else cores, num_gpus=1 if gpus else 0, max_calls=1)(_run_remotely)

@@ -47,6 +47,11 @@ class Configuration:
         first = next(iter(self.all_rows[0].metrics.values()))
         return "f1" if "f1" in first else "accuracy"
 
+    @property
+    def metric_name(self) -> str:
+        """The same for people."""
+        return "F1" if self.metric == "f1" else self.metric
+
     def scores(self, lang: str | None = None) -> list[float]:
         """Returns the score of each seed, in percent: of a language, or the mean over them."""
         return [self._score(rows, lang) for rows in self.rows.values()]

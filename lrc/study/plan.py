@@ -12,6 +12,9 @@ from ..errors import UserError
 from ..methods import method_settings
 from ..settings import TrainSettings, split_langs
 
+# Files of a study's folder: the plan, and what the search found.
+STUDY = "study.json"
+SEARCH = "search.json"
 KINDS = ("main", "shots", "stability", "pseudo", "ablation")
 _KEYS = ("name", "kind", "settings", "vary", "variant", "test", "search", "keep_weights")
 _TEST_KEYS = ("langs", "limit", "data")
@@ -106,9 +109,15 @@ def read_study(path: Path) -> Study:
         for values in itertools.product(*vary.values()):
             given = {**fixed, **dict(zip(vary, values, strict=True)), **changes}
             cells.append(_cell(path, document, str(table.get("name", "")), given))
-    # Zero-shot runs of several numbers of shots are one and the same.
-    unique = list({cell.name: cell for cell in cells}.values())
-    return Study(str(document.get("name", path.stem)), kind, unique, _search(path, document, unique), document)
+    if "search" in document and any("lr" in table for table in (fixed, vary, *variants)):
+        raise UserError(f"{path}: names lr although [search] chooses it; take one of the two out")
+    unique: dict[str, Cell] = {}
+    for cell in cells:
+        # Zero-shot runs of several numbers of shots are one and the same.
+        if unique.setdefault(cell.name, cell) != cell:
+            raise UserError(f"{path}: two different runs are called {cell.name}; give their variants other names")
+    cells = list(unique.values())
+    return Study(str(document.get("name", path.stem)), kind, cells, _search(path, document, cells), document)
 
 
 def _cell(path: Path, document: Mapping[str, Any], variant: str, given: Mapping[str, Any], prefix: str = "") -> Cell:
@@ -163,8 +172,6 @@ def _search(path: Path, document: Mapping[str, Any], cells: list[Cell]) -> dict[
         given = {**cell.settings, "seed": seed, "draw_seed": seed}
         if "shots" in search and cell.settings["shots"]:
             given["shots"] = search["shots"]
-        for kept in ("kind",):
-            given.pop(kept)
         planned[key] = [
             replace(
                 _cell(path, document, cell.variant, {**given, "lr": given["lr"] * factor}, f"search-x{factor}-"),

@@ -15,7 +15,6 @@ _COLOURS = ("#1b3a5c", "#d1793b", "#5a9e8f", "#8c4a7d", "#b5b04a", "#4f7fc0", "#
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 _LINES = ("-", "--", "-.", ":")
 _HATCHES = ("", "//", "..", "xx", "--", "\\\\", "++", "oo", "||")
-_METRICS = {"f1": "F1", "accuracy": "accuracy"}
 
 
 class Plotter:
@@ -54,7 +53,7 @@ class Plotter:
             )
         axes.set_xticks(np.arange(len(langs)), langs)
         axes.set_xlabel("test language")
-        axes.set_ylabel(f"{_METRICS[groups[0].metric]} (%)")
+        axes.set_ylabel(f"{groups[0].metric_name} (%)")
         return self._save(figure, axes, name, legend_below=True)
 
     def shots(self, name: str, groups: Sequence[Configuration]) -> str:
@@ -68,7 +67,7 @@ class Plotter:
         axes.set_xticks(shots, [str(count) for count in shots])
         axes.minorticks_off()
         axes.set_xlabel("labels a language")
-        axes.set_ylabel(f"{_METRICS[groups[0].metric]} (%), mean over languages")
+        axes.set_ylabel(f"{groups[0].metric_name} (%), mean over languages")
         return self._save(figure, axes, name)
 
     def amount(self, name: str, groups: Sequence[Configuration]) -> str:
@@ -83,7 +82,7 @@ class Plotter:
             amounts = sorted(own)
             self._line(axes, index, label, amounts, [own[amount] for amount in amounts])
         axes.set_xlabel("pseudo-labels")
-        axes.set_ylabel(f"{_METRICS[groups[0].metric]} (%), mean over languages")
+        axes.set_ylabel(f"{groups[0].metric_name} (%), mean over languages")
         return self._save(figure, axes, name)
 
     def boxes(self, name: str, groups: Sequence[Configuration]) -> str:
@@ -100,7 +99,7 @@ class Plotter:
         trivial = [row.trivial for group in groups for row in group.all_rows if row.trivial is not None]
         if trivial:
             axes.axhline(max(trivial), linestyle=":", color="black", label="nothing learned")
-        axes.set_ylabel(f"{_METRICS[groups[0].metric]} (%), mean over languages")
+        axes.set_ylabel(f"{groups[0].metric_name} (%), mean over languages")
         return self._save(figure, axes, name)
 
     def curves(self, name: str, groups: Sequence[Configuration], what: str) -> str:
@@ -126,7 +125,7 @@ class Plotter:
                 steps = np.array([step for step, _ in group.all_rows[0].dev_curve[:shortest]])
             self._line(axes, index, group.label, steps, [list(column) for column in values.T], markers=what != "loss")
         axes.set_xlabel("step")
-        metric = _METRICS[groups[0].metric]
+        metric = groups[0].metric_name
         axes.set_ylabel("task loss (cross-entropy)" if what == "loss" else f"{metric} on dev (%), mean over languages")
         return self._save(figure, axes, name)
 

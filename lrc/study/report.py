@@ -14,15 +14,13 @@ from ..extras import require
 from ..files import read_json, write_file
 from ..methods import METHODS
 from .groups import Configuration, configurations
-from .plan import KINDS
+from .plan import KINDS, SEARCH, STUDY
 from .plots import Plotter
 from .results import Row, read_results
 from .statistics import Comparison, mean_sd, paired_bootstrap
-from .study import SEARCH, STUDY
 
 MARKDOWN = "report.md"
 PAGE = "report.html"
-_METRICS = {"f1": "F1", "accuracy": "Accuracy"}
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; }
 table { border-collapse: collapse; display: block; margin: 1rem 0; overflow-x: auto; }
@@ -137,7 +135,7 @@ class _Report:
 
     def _scores(self, groups: Sequence[Configuration]) -> str:
         langs = list(dict.fromkeys(lang for group in groups for lang in group.langs))
-        metric = _METRICS[groups[0].metric]
+        metric = groups[0].metric_name.capitalize()
         parts = []
         for shots in sorted({group.shots for group in groups}):
             own = [group for group in groups if group.shots == shots]

@@ -10,12 +10,10 @@ from ..errors import UserError
 from ..extras import require
 from ..files import read_json, write_json
 from .engines import ENGINES
-from .plan import Cell, Study, read_study
+from .plan import SEARCH, STUDY, Cell, Study, read_study
 from .results import Row, write_results
 from .work import RESULT
 
-STUDY = "study.json"
-SEARCH = "search.json"
 _RUNS = "runs"
 
 

@@ -1,6 +1,7 @@
 """The LoRA layer's own pass computes what PEFT's does, forwards and backwards."""
 
 import copy
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from peft.tuners.lora import Linear
 
 from lrc.backbone import load_backbone
 from lrc.lora import LoraLinear, add_lora
-from tests.conftest import EXAMPLES, Path
+from tests.conftest import EXAMPLES
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

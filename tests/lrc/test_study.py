@@ -97,6 +97,16 @@ def test_ray_gives_the_same_results(tiny: Path, finished_study: Path, tmp_path: 
     assert len(before) == 4 and before == {path: path.stat().st_mtime_ns for path in before}
 
 
+def test_a_missing_cluster_is_one_line(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(**_: object) -> None:
+        raise ConnectionError("Failed to connect")
+
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
+    monkeypatch.setattr("ray.init", unreachable)
+    found = refused("study", study_file(tmp_path, tiny), "--out", tmp_path / "out", "--engine", "ray")
+    assert "no cluster at RAY_ADDRESS (127.0.0.1:9)" in found
+
+
 def test_dry_run_tells_what_is_left(tiny: Path, finished_study: Path, tmp_path: Path) -> None:
     file = study_file(tmp_path, tiny)
     shown = said("study", file, "--out", finished_study, "--dry-run")
@@ -116,6 +126,11 @@ def test_bad_studies_are_refused(tiny: Path, tmp_path: Path) -> None:
     assert "[settings] stepz: unknown" in message("steps", "stepz")
     assert "[vary] shots = 2: must be a list" in message("[2, 4]", "2")
     assert "--engine rey: choose one of local, ray" in refused("study", study_file(tmp_path, tiny), "--engine", "rey")
+    twins = STUDY + '\n[[variant]]\nname = "a b"\n[[variant]]\nname = "a_b"\nlora_rank = 2\n'
+    twins = twins.replace('["lora", "adapters"]', '["lora"]')
+    assert "two different runs are called a_b-lora" in refused("study", study_file(tmp_path, tiny, text=twins))
+    searched = STUDY.replace("steps = 6", "steps = 6\nlr = 0.001") + "\n[search]\n"
+    assert "names lr although [search]" in refused("study", study_file(tmp_path, tiny, text=searched))
     assert "kind = 'shot'" in message('"shots"', '"shot"')
     assert "not TOML" in message("[vary]", "[vary")
     xquad = STUDY.replace('task = "qa"', 'task = "xquad"').replace("hi,ar", "xx")
