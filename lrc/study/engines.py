@@ -2,6 +2,7 @@
 
 import os
 import queue
+import socket
 import subprocess
 import sys
 import tempfile
@@ -14,10 +15,10 @@ from typing import Any
 from ..errors import UserError
 from ..extras import require
 from ..files import write_json
-from .plan import Cell
-from .work import CELL, RESULT, run_cell
+from .plan import CELL, RESULT, Cell
 
 _LOG = "log.txt"
+_CONNECT_SECONDS = 10
 
 Done = Callable[[Cell], None]
 Say = Callable[[str], None]
@@ -69,13 +70,7 @@ def run_on_ray(folder: Path, cells: Sequence[Cell], done: Done, say: Say) -> Non
     ray = require("ray", "ray", "--engine ray")
     started = not ray.is_initialized()
     if started:
-        try:
-            ray.init(log_to_driver=False, include_dashboard=False, configure_logging=False)
-        except (ConnectionError, ray.exceptions.RayError) as error:
-            address = os.environ.get("RAY_ADDRESS", "none")
-            raise UserError(
-                f"--engine ray: no cluster at RAY_ADDRESS ({address}): {error}; start it, or unset it"
-            ) from error
+        _connect(ray)
     try:
         machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         gpus = sum(machine.get("GPU", 0) for machine in machines)
@@ -101,7 +96,24 @@ def run_on_ray(folder: Path, cells: Sequence[Cell], done: Done, say: Say) -> Non
             ray.shutdown()
 
 
+def _connect(ray: Any) -> None:
+    address = os.environ.get("RAY_ADDRESS", "")
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    try:
+        if port.isdigit():
+            # Ray itself tries an address where nothing listens for many minutes.
+            socket.create_connection((host, int(port)), _CONNECT_SECONDS).close()
+        ray.init(log_to_driver=False, include_dashboard=False, configure_logging=False)
+    except (OSError, ray.exceptions.RayError) as error:
+        raise UserError(
+            f"--engine ray: no cluster at RAY_ADDRESS={address} ({error}); start it, or unset it"
+        ) from error
+
+
 def _run_remotely(cell: dict[str, Any], folder: str) -> dict[str, Any]:
+    # The heavy part, which a refused study need not wait for.
+    from .work import run_cell
+
     # Relative paths in the settings are relative to where the study was started.
     os.chdir(folder)
     with tempfile.TemporaryDirectory(prefix="lrc-run-") as scratch:

@@ -15,6 +15,9 @@ from ..settings import TrainSettings, split_langs
 # Files of a study's folder: the plan, and what the search found.
 STUDY = "study.json"
 SEARCH = "search.json"
+# Files of a run's folder in it: the run as it was planned, and its row.
+CELL = "cell.json"
+RESULT = "result.json"
 KINDS = ("main", "shots", "stability", "pseudo", "ablation")
 _KEYS = ("name", "kind", "settings", "vary", "variant", "test", "search", "keep_weights")
 _TEST_KEYS = ("langs", "limit", "data")

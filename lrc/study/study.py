@@ -10,9 +10,8 @@ from ..errors import UserError
 from ..extras import require
 from ..files import read_json, write_json
 from .engines import ENGINES
-from .plan import SEARCH, STUDY, Cell, Study, read_study
+from .plan import RESULT, SEARCH, STUDY, Cell, Study, read_study
 from .results import Row, write_results
-from .work import RESULT
 
 _RUNS = "runs"
 

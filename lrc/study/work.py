@@ -23,11 +23,9 @@ from ..launch import resume, start
 from ..metrics import span_scores
 from ..scoring import main_score, score_examples, summarise, torch_answerer
 from ..settings import TrainSettings
-from .plan import Cell
+from .plan import CELL, RESULT, Cell
 from .results import Row
 
-RESULT = "result.json"
-CELL = "cell.json"
 _RUN = "run"
 
 

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import signal
+import socket
 import time
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from lrc.study.plan import read_study
 from lrc.study.results import MEASURED, read_results
 from tests.conftest import lrc
 from tests.lrc.studies import STUDY, start_study, study_file
-from tests.lrc.test_cli import refused
+from tests.lrc.test_cli import command, refused
 
 
 def comparable(folder: Path) -> list[dict[str, object]]:
@@ -97,14 +98,13 @@ def test_ray_gives_the_same_results(tiny: Path, finished_study: Path, tmp_path: 
     assert len(before) == 4 and before == {path: path.stat().st_mtime_ns for path in before}
 
 
-def test_a_missing_cluster_is_one_line(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def unreachable(**_: object) -> None:
-        raise ConnectionError("Failed to connect")
-
-    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
-    monkeypatch.setattr("ray.init", unreachable)
-    found = refused("study", study_file(tmp_path, tiny), "--out", tmp_path / "out", "--engine", "ray")
-    assert "no cluster at RAY_ADDRESS (127.0.0.1:9)" in found
+def test_a_cluster_that_is_not_there_is_refused(tiny: Path, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+    file = study_file(tmp_path, tiny)
+    result = command("study", file, "--out", tmp_path / "out", "--engine", "ray", RAY_ADDRESS=address)
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[-1].startswith(f"error: --engine ray: no cluster at RAY_ADDRESS={address} (")
 
 
 def test_dry_run_tells_what_is_left(tiny: Path, finished_study: Path, tmp_path: Path) -> None:
