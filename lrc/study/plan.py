@@ -136,6 +136,10 @@ def _cell(path: Path, document: Mapping[str, Any], variant: str, given: Mapping[
         check_langs(task, test_langs)
         settings = {"shots": 64, "seed": 0, "batch_size": 0, "device": "auto", "precision": "auto", **given}
         settings.setdefault("draw_seed", settings["seed"])
+        if "pseudo" in settings:
+            # Self-labels come from a run of the same draw, so every seed has a file of its own.
+            files = [settings["pseudo"]] if isinstance(settings["pseudo"], str) else settings["pseudo"]
+            settings["pseudo"] = [str(file).replace("{seed}", str(settings["seed"])) for file in files]
         settings |= method_settings(settings.pop("method", "lrc"), task.kind, settings)
         settings |= {"langs": langs, "kind": task.kind}
         TrainSettings(**settings)

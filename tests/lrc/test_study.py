@@ -116,6 +116,14 @@ def test_dry_run_tells_what_is_left(tiny: Path, finished_study: Path, tmp_path: 
     assert re.search(r"1 runs left, \d+ min of work", said("study", file, "--out", tmp_path / "out", "--dry-run"))
 
 
+def test_each_seed_takes_its_own_pseudo_file(tiny: Path, tmp_path: Path) -> None:
+    text = STUDY.replace("shots = [2, 4]", "seed = [3, 4]").replace(
+        "steps = 6", 'steps = 6\npseudo = "self.{{seed}}.jsonl"'
+    )
+    cells = read_study(study_file(tmp_path, tiny, text=text)).cells
+    assert [cell.settings["pseudo"] for cell in cells] == [["self.3.jsonl"], ["self.4.jsonl"]] * 2
+
+
 def test_bad_studies_are_refused(tiny: Path, tmp_path: Path) -> None:
     def message(old: str, new: str) -> str:
         assert old in STUDY
