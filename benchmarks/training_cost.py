@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ from lrc.settings import TrainSettings
 from lrc.train import Trainer
 
 _WARMUP = 5
+# Of the built-in backbone.
+_LOWER_HALF = 6
 
 
 def settings_of(options: argparse.Namespace) -> TrainSettings:
@@ -144,6 +147,7 @@ LOOPS = {
     "Trainer and PEFT, fp32": lambda settings: with_trainer(settings, False),
     "Trainer and PEFT, bf16": lambda settings: with_trainer(settings, True),
     "lrc": with_lrc,
+    "lrc, lower half frozen": lambda settings: with_lrc(replace(settings, frozen_layers=_LOWER_HALF)),
 }
 
 

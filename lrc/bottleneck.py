@@ -1,5 +1,8 @@
 """Bottleneck adapters: a small trained block after every feed-forward block (Houlsby et al. 2019)."""
 
+from collections.abc import Callable
+from itertools import filterfalse
+
 import torch
 from torch import nn
 
@@ -34,13 +37,16 @@ class BottleneckAdapter(nn.Module):
         return changed
 
 
-def add_bottlenecks(encoder: nn.Module, bottleneck: int, name: str) -> None:
+def add_bottlenecks(
+    encoder: nn.Module, bottleneck: int, name: str, frozen: Callable[[str], bool] = lambda name: False
+) -> None:
     """Puts an adapter behind the second linear layer of every feed-forward block.
 
     Args:
         encoder: The frozen encoder.
         bottleneck: Width of the adapters.
         name: Of the backbone, for the message.
+        frozen: Whether the module of a name stays as it is.
 
     Raises:
         UserError: If the encoder has no such layers.
@@ -55,7 +61,7 @@ def add_bottlenecks(encoder: nn.Module, bottleneck: int, name: str) -> None:
     ]
     if not found:
         raise UserError(f"--method adapters: finds no feed-forward blocks in --backbone {name}; use another method")
-    for path in found:
+    for path in filterfalse(frozen, found):
         parent, _, leaf = path.rpartition(".")
         setattr(
             encoder.get_submodule(parent),

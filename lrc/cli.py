@@ -70,6 +70,10 @@ def train(
         int | None, typer.Option(help="Rank of LoRA in every linear layer; default by method.", min=0)
     ] = None,
     bottleneck: Annotated[int | None, typer.Option(help="Width of adapters; default by method.", min=0)] = None,
+    frozen_layers: Annotated[int, typer.Option(help="Lowest layers in which nothing is trained.", min=0)] = 0,
+    unfreezing: Annotated[
+        float, typer.Option(help="Share of the steps over which the layers join from the top down.")
+    ] = 0.0,
     align_weight: Annotated[
         float | None, typer.Option(help="Weight of the alignment term; default by method.", min=0)
     ] = None,
@@ -125,6 +129,8 @@ def train(
         steps=steps or 0,
         batch_size=batch_size or 0,
         dev_every=dev_every,
+        frozen_layers=frozen_layers,
+        unfreezing=unfreezing,
         max_length=max_length,
         device=device,
         precision=precision,

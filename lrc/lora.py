@@ -4,6 +4,7 @@ PEFT's forward pass widens each input to the parameters' float32 and keeps three
 keeps one and adds in place.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -82,19 +83,22 @@ class LoraLinear(Linear):
         return kept
 
 
-def add_lora(encoder: nn.Module, rank: int) -> None:
-    """Freezes an encoder and puts LoRA with alpha = 2 rank into all of its linear layers.
+def add_lora(encoder: nn.Module, rank: int, frozen: Callable[[str], bool] = lambda name: False) -> None:
+    """Freezes an encoder and puts LoRA with alpha = 2 rank into its linear layers.
 
     Args:
         encoder: The encoder, changed in place.
         rank: Of the update.
+        frozen: Whether the module of a name stays as it is.
     """
     inject_adapter_in_model(
         LoraConfig(
             r=rank,
             lora_alpha=2 * rank,
             lora_dropout=0.0,
-            target_modules=[name for name, module in encoder.named_modules() if isinstance(module, nn.Linear)],
+            target_modules=[
+                name for name, module in encoder.named_modules() if isinstance(module, nn.Linear) and not frozen(name)
+            ],
         ),
         encoder,
     )

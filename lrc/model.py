@@ -1,5 +1,6 @@
 """What is trained: prompts and adapters in a frozen backbone, or its own weights, and a task head on top."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -8,6 +9,7 @@ from torch import nn
 from .backbone import Backbone
 from .bottleneck import add_bottlenecks
 from .data.tasks import QA
+from .errors import UserError
 from .lora import add_lora
 from .methods import find_method
 from .prefix import add_prefixes, empty_prefixes, enable
@@ -113,6 +115,30 @@ def takes_token_types(encoder: Any) -> bool:
     return int(getattr(encoder.config, "type_vocab_size", 0) or 0) > 1
 
 
+def layer_stack(encoder: nn.Module) -> tuple[str, nn.ModuleList]:
+    """Returns an encoder's layers, from the lowest up, and their path in it.
+
+    Raises:
+        UserError: If it keeps them in no list, as where layers share their weights.
+    """
+    count = int(encoder.config.num_hidden_layers)  # type: ignore[union-attr, arg-type]
+    for path, module in encoder.named_modules():
+        if isinstance(module, nn.ModuleList) and len(module) == count:
+            return path, module
+    raise UserError(
+        f"--frozen-layers, --unfreezing: {type(encoder).__name__} keeps its layers in no list; leave them out"
+    )
+
+
+def frozen_part(encoder: nn.Module, layers: int) -> Callable[[str], bool]:
+    """Returns whether a module or parameter of this name lies in the lowest layers, or below them in the embeddings."""
+    if not layers:
+        return lambda name: False
+    path, stack = layer_stack(encoder)
+    trained = tuple(f"{path}.{index}." for index in range(layers, len(stack)))
+    return lambda name: not f"{name}.".startswith(trained)
+
+
 def build_model(
     backbone: Backbone,
     settings: TrainSettings,
@@ -134,14 +160,15 @@ def build_model(
     method = find_method(settings.method)
     encoder = backbone.encoder
     enable(encoder)
+    frozen = frozen_part(encoder, settings.frozen_layers)
     if settings.lora_rank:
         # Before the prefixes: injecting freezes every parameter that is not LoRA's.
-        add_lora(encoder, settings.lora_rank)
+        add_lora(encoder, settings.lora_rank, frozen)
     if settings.bottleneck:
-        add_bottlenecks(encoder, settings.bottleneck, settings.backbone)
+        add_bottlenecks(encoder, settings.bottleneck, settings.backbone, frozen)
     for name, parameter in encoder.named_parameters():
         if method.trains == "all" or (method.trains == "bias" and name.endswith("bias")):
-            parameter.requires_grad_(True)
+            parameter.requires_grad_(not frozen(name))
     prompt: InputPrompt | ReparametrisedPrompt | None = None
     if settings.prompt_length and method.input_length:
         if method.reparametrised:
@@ -152,7 +179,7 @@ def build_model(
             prompt = InputPrompt(torch.zeros(settings.prompt_length, backbone.width))
     elif settings.prompt_length and batch is not None:
         inputs = {name: value for name, value in batch.items() if name in ("input_ids", "attention_mask")}
-        add_prefixes(encoder, inputs, settings.prompt_length, settings.seed)
+        add_prefixes(encoder, inputs, settings.prompt_length, settings.seed, frozen)
     elif state is not None:
         empty_prefixes(encoder, {name.removeprefix("encoder."): value for name, value in state.items()})
     head = SpanHead(backbone.width) if settings.kind == QA else PairHead(backbone.width)

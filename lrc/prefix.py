@@ -4,6 +4,7 @@ The prefix enters through transformers' attention registry, so it works for ever
 registry. It spends no positions and shifts no token, unlike prompts placed in front of the input.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -70,8 +71,14 @@ def enable(encoder: nn.Module) -> None:
 
 
 @torch.no_grad()
-def add_prefixes(encoder: nn.Module, batch: dict[str, torch.Tensor], length: int, seed: int) -> None:
-    """Puts a prefix into every attention layer.
+def add_prefixes(
+    encoder: nn.Module,
+    batch: dict[str, torch.Tensor],
+    length: int,
+    seed: int,
+    frozen: Callable[[str], bool] = lambda name: False,
+) -> None:
+    """Puts a prefix into every attention layer that is not frozen.
 
     Each layer's prefix starts as keys and values that the frozen encoder itself computes for tokens of
     real text, drawn at random: activations it knows, where random vectors would disturb it.
@@ -82,6 +89,7 @@ def add_prefixes(encoder: nn.Module, batch: dict[str, torch.Tensor], length: int
             training text, shape (batch, length).
         length: Prefix length.
         seed: Of the draw.
+        frozen: Whether the module of a name stays as it is.
 
     Raises:
         UserError: If the encoder does not use transformers' attention registry.
@@ -106,7 +114,10 @@ def add_prefixes(encoder: nn.Module, batch: dict[str, torch.Tensor], length: int
     generator = torch.Generator().manual_seed(seed)
     rows, columns = batch["attention_mask"].cpu().nonzero(as_tuple=True)
     picked = torch.randint(len(rows), (length,), generator=generator)
+    names = {module: name for name, module in encoder.named_modules()}
     for module, key, value in layers:
+        if frozen(names[module]):
+            continue
         # (length, heads, head width) -> (heads, length, head width)
         keys = key[rows[picked], :, columns[picked]].transpose(0, 1).float().contiguous()
         values = value[rows[picked], :, columns[picked]].transpose(0, 1).float().contiguous()

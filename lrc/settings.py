@@ -43,6 +43,8 @@ class TrainSettings:
         prompt_length: Length of the soft prompt: keys and values a layer, or embeddings in the input; 0 for none.
         lora_rank: Rank of LoRA in every linear layer; 0 for none.
         bottleneck: Width of the bottleneck adapters; 0 for none.
+        frozen_layers: Lowest layers in which nothing is trained.
+        unfreezing: Share of the steps over which the layers join from the top down.
         align_weight: Weight of the alignment term.
         max_length: Longest model input in tokens.
         stride: Context tokens that neighbouring windows share.
@@ -86,6 +88,8 @@ class TrainSettings:
     prompt_length: int = 8
     lora_rank: int = 16
     bottleneck: int = 0
+    frozen_layers: int = 0
+    unfreezing: float = 0.0
     align_weight: float = 0.1
     max_length: int = 256
     stride: int = 64

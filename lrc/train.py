@@ -17,6 +17,7 @@ from .data.examples import Example
 from .data.tasks import find_task
 from .errors import UserError
 from .files import write_json
+from .freezing import LowerLayers, check_freezing, gradual_unfreezing
 from .methods import find_method
 from .model import TaskModel, build_model, mean_pool, task_loss
 from .prepare import TrainingData
@@ -43,6 +44,7 @@ class Trainer:
     def __init__(self, backbone: Backbone, data: TrainingData, settings: TrainSettings, folder: Path) -> None:
         method = find_method(settings.method)
         self._dropout = method.dropout
+        check_freezing(settings, int(backbone.config.num_hidden_layers))
         limit = maximum_length(backbone.config) - (settings.prompt_length if method.input_length else 0)
         if settings.max_length > limit:
             raise UserError(
@@ -56,12 +58,18 @@ class Trainer:
         self._target = build_features(data.target, self._encoder, settings.max_answer_length)
         self._source = build_features(data.source, self._encoder, settings.max_answer_length)
         self._pseudo = build_features(data.pseudo, self._encoder, settings.max_answer_length)
-        first = collate((self._target or self._source or self._pseudo)[: settings.batch_size], self._encoder)
-        self.model = build_model(backbone, settings, batch=first).to(self._device)
-        trained = self.model.trained_state()
+        some = (self._target or self._source or self._pseudo)[: settings.batch_size]
+        self.model = build_model(backbone, settings, batch=collate(some, self._encoder)).to(self._device)
+        self._trained = self.model.trained_state()
         self._optimizer = torch.optim.AdamW(
-            trained.values(), lr=settings.lr, weight_decay=settings.weight_decay, fused=True
+            self._trained.values(), lr=settings.lr, weight_decay=settings.weight_decay, fused=True
         )
+        self._unfreeze = gradual_unfreezing(self.model, settings.steps, settings.unfreezing)
+        self._lower: LowerLayers | None = None
+        # Dropout changes what the lower layers give in every step.
+        if settings.frozen_layers and not method.dropout:
+            lower = LowerLayers(self.model, settings.frozen_layers, self._encoder, self._device, settings.precision)
+            self._lower = lower if lower.fits(some) else None
         self._scheduler = torch.optim.lr_scheduler.LambdaLR(self._optimizer, self._rate)
         self.step = 0
         self.losses: list[dict[str, float]] = []
@@ -71,7 +79,7 @@ class Trainer:
     @property
     def trained_share(self) -> float:
         """Trained parameters as a share of all."""
-        trained = sum(value.numel() for value in self.model.trained_state().values())
+        trained = sum(value.numel() for value in self._trained.values())
         return trained / sum(value.numel() for value in self.model.parameters())
 
     def _rate(self, step: int) -> float:
@@ -130,8 +138,9 @@ class Trainer:
             # Each step has a seed of its own, so that a resumed run draws the same masks.
             torch.manual_seed(settings.seed * 1_000_003 + self.step)
         self.model.train(self._dropout)
+        self._unfreeze(self.step)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
-            hidden = self.model.encode(batch["input_ids"], batch["attention_mask"], batch["token_type_ids"])
+            hidden = self._encode(features, batch)
             loss = task_loss(self.model.head(hidden, batch["attention_mask"]), batch)
             terms = {"task": float(loss.detach())}
             align = self._alignment(hidden, batch)
@@ -143,11 +152,18 @@ class Trainer:
                 f"{self._folder}: the loss is not finite at step {self.step + 1}; lower --lr ({settings.lr})"
             )
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.model.trained_state().values(), 1.0)
+        torch.nn.utils.clip_grad_norm_(self._trained.values(), 1.0)
         self._optimizer.step()
         self._scheduler.step()
         self._optimizer.zero_grad(set_to_none=True)
         return terms
+
+    def _encode(self, features: list[Feature], batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        inputs = (batch["input_ids"], batch["attention_mask"], batch["token_type_ids"])
+        if self._lower is None:
+            return self.model.encode(*inputs)
+        with self._lower.replaying(self._lower.hidden(features, batch["input_ids"].shape[1])):
+            return self.model.encode(*inputs)
 
     def _alignment(self, hidden: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor | None:
         """The term over translations in the batch, or over lines of the parallel files where they were given."""
@@ -170,7 +186,7 @@ class Trainer:
 
     def _save_checkpoint(self) -> None:
         tensors: dict[str, torch.Tensor] = {}
-        for name, value in self.model.trained_state().items():
+        for name, value in self._trained.items():
             tensors[f"model.{name}"] = value
             for key, state in self._optimizer.state[value].items():
                 tensors[f"optimizer.{key}.{name}"] = state
@@ -189,10 +205,9 @@ class Trainer:
             return
         tensors = run_folder.load_tensors(path)
         progress = run_folder.load_metadata(path)
-        trained = self.model.trained_state()
         try:
             with torch.no_grad():
-                for name, value in trained.items():
+                for name, value in self._trained.items():
                     value.copy_(tensors[f"model.{name}"])
                     # What never had a gradient has no state.
                     if f"optimizer.step.{name}" in tensors:
@@ -226,7 +241,7 @@ class Trainer:
             "dev": evaluate_dev(self.model, self._encoder, settings, self._data.dev, self._device, progress),
         }
         write_json(self._folder / run_folder.METRICS, metrics)
-        run_folder.save_tensors(self._folder / run_folder.ADAPTER, self.model.trained_state())
+        run_folder.save_tensors(self._folder / run_folder.ADAPTER, self._trained)
         (self._folder / run_folder.CHECKPOINT).unlink(missing_ok=True)
         return metrics
 
