@@ -74,9 +74,13 @@ def train(
     unfreezing: Annotated[
         float, typer.Option(help="Share of the steps over which the layers join from the top down.")
     ] = 0.0,
-    align_weight: Annotated[
-        float | None, typer.Option(help="Weight of the alignment term; default by method.", min=0)
+    align: Annotated[
+        list[str] | None,
+        typer.Option(help="Term of the alignment loss, NAME:WEIGHT[@LAYERS], or none; repeatable; default by method."),
     ] = None,
+    align_ramp: Annotated[float, typer.Option(help="Share of the steps over which their weights rise.")] = 0.0,
+    align_learned: Annotated[bool, typer.Option("--align-learned", help="Learn their weights.")] = False,
+    unlabelled: Annotated[str | None, typer.Option(help="Text for the retention term: a file or folder.")] = None,
     max_length: Annotated[int, typer.Option(help="Longest model input in tokens.", min=16)] = 256,
     seed: Annotated[int, typer.Option(help="Of the weights, the batches and the draw.", min=0)] = 0,
     draw_seed: Annotated[int | None, typer.Option(help="Of the draw, where it is another.", min=0)] = None,
@@ -105,7 +109,7 @@ def train(
         prompt_length=prompt_length,
         lora_rank=lora_rank,
         bottleneck=bottleneck,
-        align_weight=align_weight,
+        align=[] if align == ["none"] else align or None,
     )
     settings = TrainSettings(
         **method_settings(method, kind, given),
@@ -131,6 +135,9 @@ def train(
         dev_every=dev_every,
         frozen_layers=frozen_layers,
         unfreezing=unfreezing,
+        align_ramp=align_ramp,
+        align_learned=align_learned,
+        unlabelled=unlabelled,
         max_length=max_length,
         device=device,
         precision=precision,

@@ -89,7 +89,7 @@ def _train(trainer: Trainer, data: TrainingData, settings: TrainSettings, folder
 
             def report(step: int, terms: dict[str, float]) -> None:
                 recent = trainer.losses[-20:]
-                means = {name: [entry[name] for entry in recent if name in entry] for name in ("task", "align")}
+                means = {name: [entry[name] for entry in recent if name in entry] for name in terms}
                 advance(1, "  ".join(f"{name} {sum(v) / len(v):.3f}" for name, v in means.items() if v))
 
             trainer.train(report)

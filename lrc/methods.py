@@ -21,7 +21,7 @@ class Method:
         reparametrised: Whether that prompt comes out of a small network.
         lora_rank: Default rank of LoRA; 0 for none.
         bottleneck: Default width of bottleneck adapters; 0 for none.
-        align_weight: Default weight of the alignment term.
+        align: Default terms of the alignment loss.
         trains: Which of the backbone's own parameters are trained: `none`, `bias` or `all`.
         dropout: Whether the backbone's dropout is on while training, as is usual where its weights are trained.
         source_only: Whether it learns from the source labels alone.
@@ -35,7 +35,7 @@ class Method:
     reparametrised: bool = False
     lora_rank: int = 0
     bottleneck: int = 0
-    align_weight: float = 0.0
+    align: tuple[str, ...] = ()
     trains: str = "none"
     dropout: bool = False
     source_only: bool = False
@@ -56,7 +56,7 @@ METHODS = {
             (1e-3, 2.5e-4),
             prefix_length=8,
             lora_rank=16,
-            align_weight=0.1,
+            align=("cosine:0.1",),
         ),
         Method(
             "zero-shot",
@@ -121,7 +121,7 @@ def method_settings(name: str, kind: str, given: Mapping[str, Any]) -> dict[str,
         "prompt_length": method.prompt_length,
         "lora_rank": method.lora_rank,
         "bottleneck": method.bottleneck,
-        "align_weight": method.align_weight,
+        "align": list(method.align),
     }
     chosen = {setting: value for setting, value in given.items() if value is not None}
     for setting in ("prompt_length", "lora_rank", "bottleneck"):

@@ -16,7 +16,7 @@ from .prefix import add_prefixes, empty_prefixes, enable
 from .prompt import InputPrompt, ReparametrisedPrompt, insert, text_prompt
 from .settings import TrainSettings
 
-HIDDEN = "hidden"
+INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
 class SpanHead(nn.Module):
@@ -86,15 +86,33 @@ class TaskModel(nn.Module):
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor | None = None
     ) -> torch.Tensor:
         """Returns the last hidden states, (batch, length, width)."""
-        inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
-        if token_type_ids is not None and self.takes_token_types:
-            inputs["token_type_ids"] = token_type_ids
+        inputs = self.inputs(input_ids, attention_mask, token_type_ids)
         if self.prompt is None:
             hidden: torch.Tensor = self.encoder(**inputs).last_hidden_state
             return hidden
         embeddings = self.prompt()
         hidden = self.encoder(**insert(self.encoder, embeddings, inputs)).last_hidden_state
-        return torch.cat([hidden[:, :1], hidden[:, 1 + len(embeddings) :]], dim=1)
+        return without_prompt(hidden, len(embeddings))
+
+    def encode_layers(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor | None = None
+    ) -> list[torch.Tensor]:
+        """Returns the hidden states of the layers, each (batch, length, width); what is replayed has none."""
+        inputs = self.inputs(input_ids, attention_mask, token_type_ids)
+        if self.prompt is None:
+            return encode_layers(self.encoder, inputs)
+        embeddings = self.prompt()
+        layers = encode_layers(self.encoder, insert(self.encoder, embeddings, inputs))
+        return [without_prompt(hidden, len(embeddings)) for hidden in layers]
+
+    def inputs(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor | None = None
+    ) -> dict[str, torch.Tensor]:
+        """Returns what the encoder takes of a batch."""
+        inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
+        if token_type_ids is not None and self.takes_token_types:
+            inputs["token_type_ids"] = token_type_ids
+        return inputs
 
     def forward(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor | None = None
@@ -108,6 +126,17 @@ class TaskModel(nn.Module):
     def trained_state(self) -> dict[str, torch.Tensor]:
         """Returns the trained tensors by name."""
         return {name: value for name, value in self.named_parameters() if value.requires_grad}
+
+
+def encode_layers(encoder: nn.Module, inputs: dict[str, torch.Tensor]) -> list[torch.Tensor]:
+    """Returns the hidden states of an encoder's layers from the lowest up, the last as the task's head sees them."""
+    outputs = encoder(**inputs, output_hidden_states=True)
+    return [*outputs.hidden_states[1:-1], outputs.last_hidden_state]
+
+
+def without_prompt(hidden: torch.Tensor, length: int) -> torch.Tensor:
+    """Drops the states of a prompt behind the first token."""
+    return torch.cat([hidden[:, :1], hidden[:, 1 + length :]], dim=1)
 
 
 def takes_token_types(encoder: Any) -> bool:

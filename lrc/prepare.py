@@ -1,15 +1,20 @@
 """Settings to labels: reads the files, draws the shots, keeps the rest as dev examples."""
 
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from .data.examples import BadExamples, Example
 from .data.parallel import read_parallel
+from .data.passages import read_passages
 from .data.shots import draw, pick, rank, read_shots, remainder
 from .data.tasks import Task, data_root, find_task, read_labelled, read_own, read_source
 from .distractors import add_distractors
 from .errors import UserError
 from .settings import TrainSettings
+
+# Passages of unlabelled text kept in memory.
+_PASSAGES = 20_000
 
 
 @dataclass
@@ -22,6 +27,7 @@ class TrainingData:
         pseudo: Pseudo-labels.
         dev: For each language examples that the shots have not shown.
         parallel: Line-aligned sentences.
+        unlabelled: Passages of text.
         shots: For each language the ids of the shots.
         bad: Number of bad examples that were dropped.
     """
@@ -31,6 +37,7 @@ class TrainingData:
     pseudo: list[Example]
     dev: dict[str, list[Example]]
     parallel: list[tuple[str, str]]
+    unlabelled: list[str]
     shots: dict[str, list[str]]
     bad: int
 
@@ -64,7 +71,13 @@ def prepare(settings: TrainSettings) -> TrainingData:
     if not target and not source and not pseudo:
         raise UserError("--shots 0: nothing to learn from; give --source, --pseudo, or at least one shot")
     parallel = read_parallel([Path(path) for path in settings.parallel]) if settings.parallel else []
-    return TrainingData(target, source, pseudo, dev, parallel, shots, bad.count)
+    unlabelled: list[str] = []
+    if settings.unlabelled:
+        passages = islice(read_passages(Path(settings.unlabelled), bad), _PASSAGES)
+        unlabelled = [passage.text for passage in passages]
+        if not unlabelled:
+            raise UserError(f"--unlabelled {settings.unlabelled}: has no text")
+    return TrainingData(target, source, pseudo, dev, parallel, unlabelled, shots, bad.count)
 
 
 def read_files(

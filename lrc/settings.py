@@ -45,7 +45,10 @@ class TrainSettings:
         bottleneck: Width of the bottleneck adapters; 0 for none.
         frozen_layers: Lowest layers in which nothing is trained.
         unfreezing: Share of the steps over which the layers join from the top down.
-        align_weight: Weight of the alignment term.
+        align: Terms of the alignment loss, as NAME:WEIGHT or NAME:WEIGHT@LAYERS.
+        align_ramp: Share of the steps over which their weights rise from nothing.
+        align_learned: Whether their weights are learned.
+        unlabelled: File or folder of text for the retention term.
         max_length: Longest model input in tokens.
         stride: Context tokens that neighbouring windows share.
         max_question_length: Question tokens kept.
@@ -90,7 +93,10 @@ class TrainSettings:
     bottleneck: int = 0
     frozen_layers: int = 0
     unfreezing: float = 0.0
-    align_weight: float = 0.1
+    align: list[str] = field(default_factory=list)
+    align_ramp: float = 0.0
+    align_learned: bool = False
+    unlabelled: str | None = None
     max_length: int = 256
     stride: int = 64
     max_question_length: int = 64
@@ -115,12 +121,16 @@ class TrainSettings:
         """
         if document.get("format") != "lrc-run" or document.get("format_version") != FORMAT_VERSION:
             raise UserError(f"{where}: not the settings of a run that this version of lrc reads; train it again")
-        known = {item.name for item in fields(cls)}
         values = {name: value for name, value in document.items() if name not in ("format", "format_version")}
-        if not set(values) <= known:
-            raise UserError(f"{where}: unknown settings {sorted(set(values) - known)}; train the run again")
+        # Runs of one alignment term gave its weight alone.
+        weight = values.pop("align_weight", 0)
+        if weight:
+            values["align"] = [f"cosine:{weight}"]
         # Runs that know no seed of the draw drew by their own.
         values.setdefault("draw_seed", values.get("seed", 0))
+        known = {item.name for item in fields(cls)}
+        if not set(values) <= known:
+            raise UserError(f"{where}: unknown settings {sorted(set(values) - known)}; train the run again")
         try:
             return cls(**values)
         except TypeError as error:

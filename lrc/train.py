@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import torch
 from lrc_runtime.encoding import TextEncoder
 
 from . import run as run_folder
-from .align import alignment_loss
+from .align import RETENTION, parse_terms
+from .aligner import Aligner, frozen_twin
 from .backbone import Backbone, maximum_length
 from .batches import Feature, build_features, collate, schedule
 from .data.examples import Example
@@ -19,14 +21,13 @@ from .errors import UserError
 from .files import write_json
 from .freezing import LowerLayers, check_freezing, gradual_unfreezing
 from .methods import find_method
-from .model import TaskModel, build_model, mean_pool, task_loss
+from .model import INPUTS, TaskModel, build_model, task_loss
 from .prepare import TrainingData
 from .scoring import main_score, score_examples, summarise, torch_answerer
 from .settings import TrainSettings
 
 # Seconds of work that an interruption without warning can cost.
 _CHECKPOINT_SECONDS = 120
-_PARALLEL_BATCH = 16
 
 Report = Callable[[int, dict[str, float]], None]
 
@@ -58,12 +59,31 @@ class Trainer:
         self._target = build_features(data.target, self._encoder, settings.max_answer_length)
         self._source = build_features(data.source, self._encoder, settings.max_answer_length)
         self._pseudo = build_features(data.pseudo, self._encoder, settings.max_answer_length)
+        if not 0 <= settings.align_ramp <= 1:
+            raise UserError(f"--align-ramp {settings.align_ramp}: must be a share of the steps, from 0 to 1")
+        terms = parse_terms(settings.align, int(backbone.config.num_hidden_layers), settings.frozen_layers)
+        self._all_layers = any(term.layers != (-1,) for term in terms)
+        retained = any(term.name == RETENTION for term in terms)
+        frozen = frozen_twin(backbone.encoder, method.trains == "none") if retained else None
         some = (self._target or self._source or self._pseudo)[: settings.batch_size]
         self.model = build_model(backbone, settings, batch=collate(some, self._encoder)).to(self._device)
-        self._trained = self.model.trained_state()
-        self._optimizer = torch.optim.AdamW(
-            self._trained.values(), lr=settings.lr, weight_decay=settings.weight_decay, fused=True
+        self._aligner = Aligner(
+            terms,
+            self.model,
+            frozen.to(self._device) if frozen is not None else None,
+            self._encoder,
+            data.parallel,
+            data.unlabelled,
+            settings.seed,
+            round(settings.align_ramp * settings.steps),
+            settings.align_learned,
         )
+        self._trained = self.model.trained_state()
+        groups: list[dict[str, Any]] = [{"params": list(self._trained.values())}]
+        if self._aligner.spreads:
+            # What weighs the terms has no reason to shrink.
+            groups.append({"params": list(self._aligner.spreads.values()), "weight_decay": 0.0})
+        self._optimizer = torch.optim.AdamW(groups, lr=settings.lr, weight_decay=settings.weight_decay, fused=True)
         self._unfreeze = gradual_unfreezing(self.model, settings.steps, settings.unfreezing)
         self._lower: LowerLayers | None = None
         # Dropout changes what the lower layers give in every step.
@@ -141,12 +161,11 @@ class Trainer:
         self._unfreeze(self.step)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
             hidden = self._encode(features, batch)
-            loss = task_loss(self.model.head(hidden, batch["attention_mask"]), batch)
+            logits = self.model.head(hidden[-1], batch["attention_mask"])
+            loss = task_loss(logits, batch)
             terms = {"task": float(loss.detach())}
-            align = self._alignment(hidden, batch)
-        if align is not None:
-            terms["align"] = float(align.detach())
-            loss = loss + settings.align_weight * align
+            align, values = self._aligner(hidden, logits, batch, self.step)
+            loss, terms = loss + align, terms | values
         if not torch.isfinite(loss):
             raise UserError(
                 f"{self._folder}: the loss is not finite at step {self.step + 1}; lower --lr ({settings.lr})"
@@ -158,35 +177,24 @@ class Trainer:
         self._optimizer.zero_grad(set_to_none=True)
         return terms
 
-    def _encode(self, features: list[Feature], batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        inputs = (batch["input_ids"], batch["attention_mask"], batch["token_type_ids"])
-        if self._lower is None:
-            return self.model.encode(*inputs)
-        with self._lower.replaying(self._lower.hidden(features, batch["input_ids"].shape[1])):
-            return self.model.encode(*inputs)
+    def _encode(self, features: list[Feature], batch: dict[str, torch.Tensor]) -> list[torch.Tensor]:
+        """Returns the hidden states of the layers that something looks at, the last one last."""
+        replaying = (
+            self._lower.replaying(self._lower.hidden(features, batch["input_ids"].shape[1]))
+            if self._lower is not None
+            else nullcontext()
+        )
+        inputs = [batch[name] for name in INPUTS]
+        with replaying:
+            return self.model.encode_layers(*inputs) if self._all_layers else [self.model.encode(*inputs)]
 
-    def _alignment(self, hidden: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor | None:
-        """The term over translations in the batch, or over lines of the parallel files where they were given."""
-        if not self._settings.align_weight:
-            return None
-        if not self._data.parallel:
-            return alignment_loss(mean_pool(hidden, batch["attention_mask"]).float(), batch["translations"])
-        lines = self._data.parallel
-        generator = torch.Generator().manual_seed(self._settings.seed * 1_000_003 + self.step)
-        picked = torch.randint(len(lines), (_PARALLEL_BATCH,), generator=generator).tolist()
-        texts = [lines[index][side] for side in (0, 1) for index in picked]
-        rows = [self._encoder.single(tokens) for tokens in self._encoder.tokenize(texts)]
-        tensors = {
-            name: torch.from_numpy(array).to(self._device) for name, array in self._encoder.collate(rows).items()
-        }
-        encoded = self.model.encode(tensors["input_ids"], tensors["attention_mask"], tensors["token_type_ids"])
-        translations = torch.eye(_PARALLEL_BATCH, dtype=torch.bool, device=self._device).repeat(2, 2)
-        translations.fill_diagonal_(False)
-        return alignment_loss(mean_pool(encoded, tensors["attention_mask"]).float(), translations)
+    def _state(self) -> dict[str, torch.Tensor]:
+        """Returns everything that the optimiser changes."""
+        return {**self._trained, **{f"align.{name}": value for name, value in self._aligner.spreads.items()}}
 
     def _save_checkpoint(self) -> None:
         tensors: dict[str, torch.Tensor] = {}
-        for name, value in self._trained.items():
+        for name, value in self._state().items():
             tensors[f"model.{name}"] = value
             for key, state in self._optimizer.state[value].items():
                 tensors[f"optimizer.{key}.{name}"] = state
@@ -207,7 +215,7 @@ class Trainer:
         progress = run_folder.load_metadata(path)
         try:
             with torch.no_grad():
-                for name, value in self._trained.items():
+                for name, value in self._state().items():
                     value.copy_(tensors[f"model.{name}"])
                     # What never had a gradient has no state.
                     if f"optimizer.step.{name}" in tensors:
@@ -238,6 +246,7 @@ class Trainer:
             "trained_share": self.trained_share,
             "loss": self.losses,
             "dev_curve": self.dev_curve,
+            "align_weights": self._aligner.weights(),
             "dev": evaluate_dev(self.model, self._encoder, settings, self._data.dev, self._device, progress),
         }
         write_json(self._folder / run_folder.METRICS, metrics)

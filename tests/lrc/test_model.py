@@ -7,7 +7,6 @@ import torch
 from safetensors.torch import load_file
 
 from lrc import prefix
-from lrc.align import alignment_loss
 from lrc.backbone import load_backbone
 from lrc.batches import build_features, collate, locate, schedule
 from lrc.data.examples import BadExamples
@@ -111,16 +110,6 @@ def test_only_what_lrc_added_is_trained(tiny: Path) -> None:
         path, _, leaf = name.rpartition(".")
         base = state.get(f"encoder.{name}", state.get(f"encoder.{path}.base_layer.{leaf}"))
         assert torch.equal(base, value)
-
-
-def test_alignment_is_zero_for_equal_and_two_for_opposite_translations() -> None:
-    vectors = torch.tensor([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0], [0.0, -3.0], [5.0, 5.0]])
-    pairs = torch.zeros(5, 5, dtype=torch.bool)
-    assert alignment_loss(vectors, pairs) is None
-    pairs[0, 1] = pairs[1, 0] = True
-    assert alignment_loss(vectors, pairs) == pytest.approx(0, abs=1e-6)
-    pairs[2, 3] = pairs[3, 2] = True
-    assert alignment_loss(vectors, pairs) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("lang", ["en", "ar", "hi", "zh"])

@@ -86,9 +86,9 @@ def test_alignment_term_brings_translations_together(tiny: Path, tmp_path: Path)
         out = tmp_path / f"{weight}{len(extra)}"
         lrc(
             *("train", "--task", "qa", "--train", EXAMPLES / "qa.{lang}.json", "--langs", "ar,zh", "--shots", 32),
-            *("--backbone", tiny, "--steps", 40, "--lr", 0.01, "--align-weight", weight, "--out", out, *extra),
+            *("--backbone", tiny, "--steps", 40, "--lr", 0.01, "--align", f"cosine:{weight}", "--out", out, *extra),
         )
-        entries = [entry["align"] for entry in json.loads((out / "metrics.json").read_text())["loss"]]
+        entries = [entry["cosine"] for entry in json.loads((out / "metrics.json").read_text())["loss"]]
         return sum(entries[-5:]) / 5
 
     assert last(10.0) < 0.7 * last(1e-9)
