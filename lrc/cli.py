@@ -74,6 +74,12 @@ def train(
     unfreezing: Annotated[
         float, typer.Option(help="Share of the steps over which the layers join from the top down.")
     ] = 0.0,
+    recipe: Annotated[
+        str, typer.Option(help="joint, staged, or stages such as pseudo:0.5,source+target:0.5.")
+    ] = "joint",
+    average: Annotated[float, typer.Option(help="Share of the last steps whose weights are averaged.")] = 0.0,
+    label_smoothing: Annotated[float, typer.Option(help="Share of the target mass spread over all labels.")] = 0.0,
+    layer_decay: Annotated[float, typer.Option(help="Factor of the rate from each layer to the one below.")] = 1.0,
     align: Annotated[
         list[str] | None,
         typer.Option(help="Term of the alignment loss, NAME:WEIGHT[@LAYERS], or none; repeatable; default by method."),
@@ -135,6 +141,10 @@ def train(
         dev_every=dev_every,
         frozen_layers=frozen_layers,
         unfreezing=unfreezing,
+        recipe=recipe,
+        average=average,
+        label_smoothing=label_smoothing,
+        layer_decay=layer_decay,
         align_ramp=align_ramp,
         align_learned=align_learned,
         unlabelled=unlabelled,

@@ -15,7 +15,7 @@ from lrc_runtime.encoding import TextEncoder
 from .batches import Feature, collate
 from .errors import UserError
 from .methods import find_method
-from .model import TaskModel, layer_stack
+from .model import TaskModel, layer_depths, layer_stack
 from .settings import TrainSettings
 
 # Bytes of hidden states kept; an input of 256 tokens at width 384 takes 0.4 MB.
@@ -143,17 +143,10 @@ def gradual_unfreezing(model: TaskModel, steps: int, share: float) -> Callable[[
     """
     if not share:
         return lambda step: None
-    path, layers = layer_stack(model.encoder)
-    count = len(layers)
-    depths: list[tuple[nn.Parameter, int]] = []
-    for name, parameter in model.named_parameters():
-        if not parameter.requires_grad:
-            continue
-        inside = name.removeprefix(f"encoder.{path}.")
-        if inside != name:
-            depths.append((parameter, int(inside.split(".")[0])))
-        elif not name.startswith("head."):
-            depths.append((parameter, -1))
+    names, count = layer_depths(model)
+    depths = [
+        (value, names[name]) for name, value in model.named_parameters() if value.requires_grad and names[name] < count
+    ]
 
     def unfreeze(step: int) -> None:
         joined = count + 1 if step >= steps * share else int((count + 1) * step / (steps * share)) + 1

@@ -159,6 +159,19 @@ def layer_stack(encoder: nn.Module) -> tuple[str, nn.ModuleList]:
     )
 
 
+def layer_depths(model: TaskModel) -> tuple[dict[str, int], int]:
+    """Returns for each parameter of a model the layer it lies in, and the number of layers.
+
+    Layers count from 0, the lowest; what lies below them has -1, the head the number of layers.
+    """
+    path, layers = layer_stack(model.encoder)
+    depths = {}
+    for name, _ in model.named_parameters():
+        inside = name.removeprefix(f"encoder.{path}.")
+        depths[name] = int(inside.split(".")[0]) if inside != name else len(layers) if name.startswith("head.") else -1
+    return depths, len(layers)
+
+
 def frozen_part(encoder: nn.Module, layers: int) -> Callable[[str], bool]:
     """Returns whether a module or parameter of this name lies in the lowest layers, or below them in the embeddings."""
     if not layers:
@@ -221,7 +234,7 @@ def build_model(
     return model.eval()
 
 
-def task_loss(outputs: dict[str, torch.Tensor], batch: dict[str, torch.Tensor]) -> torch.Tensor:
+def task_loss(outputs: dict[str, torch.Tensor], batch: dict[str, torch.Tensor], smoothing: float = 0.0) -> torch.Tensor:
     """Cross-entropy of the labels.
 
     Args:
@@ -229,16 +242,21 @@ def task_loss(outputs: dict[str, torch.Tensor], batch: dict[str, torch.Tensor]) 
         batch: For spans `start_positions` and `end_positions` (batch,) and `span_mask` (batch, length), true
             where a span may begin or end and at the first token, which means "no answer here"; for pairs
             `labels` (batch,).
+        smoothing: Share of the target mass that is spread evenly over the labels, for spans over the tokens of
+            `span_mask` (label smoothing, Szegedy et al. 2016).
 
     Returns:
         The mean over the batch; for spans of start and end together.
     """
     if "labels" in batch:
-        return nn.functional.cross_entropy(outputs["logits"].float(), batch["labels"])
-    losses = [
-        nn.functional.cross_entropy(
-            outputs[f"{side}_logits"].float().masked_fill(~batch["span_mask"], -1e9), batch[f"{side}_positions"]
-        )
-        for side in ("start", "end")
-    ]
-    return (losses[0] + losses[1]) / 2
+        return nn.functional.cross_entropy(outputs["logits"].float(), batch["labels"], label_smoothing=smoothing)
+    allowed = batch["span_mask"]
+    total = outputs["start_logits"].new_zeros((), dtype=torch.float32)
+    for side in ("start", "end"):
+        logits = outputs[f"{side}_logits"].float().masked_fill(~allowed, -1e9)
+        loss = nn.functional.cross_entropy(logits, batch[f"{side}_positions"])
+        if smoothing:
+            even = -(logits.log_softmax(-1) * allowed).sum(-1) / allowed.sum(-1)
+            loss = (1 - smoothing) * loss + smoothing * even.mean()
+        total = total + loss / 2
+    return total

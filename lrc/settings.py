@@ -45,6 +45,10 @@ class TrainSettings:
         bottleneck: Width of the bottleneck adapters; 0 for none.
         frozen_layers: Lowest layers in which nothing is trained.
         unfreezing: Share of the steps over which the layers join from the top down.
+        recipe: Stages of the run, by name or as KINDS:SHARE.
+        average: Share of the steps, from the end, whose weights are averaged.
+        label_smoothing: Share of the target mass spread over all labels.
+        layer_decay: Factor of the learning rate from each layer to the one below.
         align: Terms of the alignment loss, as NAME:WEIGHT or NAME:WEIGHT@LAYERS.
         align_ramp: Share of the steps over which their weights rise from nothing.
         align_learned: Whether their weights are learned.
@@ -93,6 +97,10 @@ class TrainSettings:
     bottleneck: int = 0
     frozen_layers: int = 0
     unfreezing: float = 0.0
+    recipe: str = "joint"
+    average: float = 0.0
+    label_smoothing: float = 0.0
+    layer_decay: float = 1.0
     align: list[str] = field(default_factory=list)
     align_ramp: float = 0.0
     align_learned: bool = False

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from . import run as run_folder
 from .align import RETENTION, parse_terms
 from .aligner import Aligner, frozen_twin
 from .backbone import Backbone, maximum_length
-from .batches import Feature, build_features, collate, schedule
+from .batches import Feature, build_features, collate
 from .data.examples import Example
 from .data.tasks import find_task
 from .errors import UserError
@@ -22,7 +23,9 @@ from .files import write_json
 from .freezing import LowerLayers, check_freezing, gradual_unfreezing
 from .methods import find_method
 from .model import INPUTS, TaskModel, build_model, task_loss
+from .optim import WeightAverage, parameter_groups
 from .prepare import TrainingData
+from .recipe import PSEUDO, SOURCE, TARGET, parse_recipe, stage_batches, stage_rate
 from .scoring import main_score, score_examples, summarise, torch_answerer
 from .settings import TrainSettings
 
@@ -56,16 +59,24 @@ class Trainer:
         self._data = data
         self._device = torch.device(settings.device)
         self._encoder = run_folder.text_encoder(backbone, settings)
-        self._target = build_features(data.target, self._encoder, settings.max_answer_length)
-        self._source = build_features(data.source, self._encoder, settings.max_answer_length)
-        self._pseudo = build_features(data.pseudo, self._encoder, settings.max_answer_length)
+        labels = {TARGET: data.target, SOURCE: data.source, PSEUDO: data.pseudo}
+        self._features = {
+            kind: build_features(examples, self._encoder, settings.max_answer_length)
+            for kind, examples in labels.items()
+        }
+        available = [kind for kind, features in self._features.items() if features]
+        if not available:
+            raise UserError(f"{settings.task}: no label fits --max-length {settings.max_length}; raise it")
+        self._stages = parse_recipe(settings.recipe, available, settings.steps)
+        if not 0 <= settings.label_smoothing < 1:
+            raise UserError(f"--label-smoothing {settings.label_smoothing}: must be at least 0 and below 1")
         if not 0 <= settings.align_ramp <= 1:
             raise UserError(f"--align-ramp {settings.align_ramp}: must be a share of the steps, from 0 to 1")
         terms = parse_terms(settings.align, int(backbone.config.num_hidden_layers), settings.frozen_layers)
         self._all_layers = any(term.layers != (-1,) for term in terms)
         retained = any(term.name == RETENTION for term in terms)
         frozen = frozen_twin(backbone.encoder, method.trains == "none") if retained else None
-        some = (self._target or self._source or self._pseudo)[: settings.batch_size]
+        some = self._features[available[0]][: settings.batch_size]
         self.model = build_model(backbone, settings, batch=collate(some, self._encoder)).to(self._device)
         self._aligner = Aligner(
             terms,
@@ -79,7 +90,7 @@ class Trainer:
             settings.align_learned,
         )
         self._trained = self.model.trained_state()
-        groups: list[dict[str, Any]] = [{"params": list(self._trained.values())}]
+        groups = parameter_groups(self.model, settings)
         if self._aligner.spreads:
             # What weighs the terms has no reason to shrink.
             groups.append({"params": list(self._aligner.spreads.values()), "weight_decay": 0.0})
@@ -90,7 +101,8 @@ class Trainer:
         if settings.frozen_layers and not method.dropout:
             lower = LowerLayers(self.model, settings.frozen_layers, self._encoder, self._device, settings.precision)
             self._lower = lower if lower.fits(some) else None
-        self._scheduler = torch.optim.lr_scheduler.LambdaLR(self._optimizer, self._rate)
+        self._scheduler = torch.optim.lr_scheduler.LambdaLR(self._optimizer, stage_rate(self._stages, settings.warmup))
+        self._average = WeightAverage(self._trained, settings.steps, settings.average)
         self.step = 0
         self.losses: list[dict[str, float]] = []
         self.dev_curve: list[tuple[int, float]] = []
@@ -102,11 +114,6 @@ class Trainer:
         trained = sum(value.numel() for value in self._trained.values())
         return trained / sum(value.numel() for value in self.model.parameters())
 
-    def _rate(self, step: int) -> float:
-        """Linear warm-up, then linear decay to zero."""
-        warm = max(1, round(self._settings.steps * self._settings.warmup))
-        return min((step + 1) / warm, max(0.0, (self._settings.steps - step) / max(1, self._settings.steps - warm)))
-
     def train(self, report: Report) -> None:
         """Trains to the last step, leaving a checkpoint now and then and when interrupted.
 
@@ -114,27 +121,20 @@ class Trainer:
             report: Called after each step with its number and the terms of the loss.
         """
         settings = self._settings
-        batches = schedule(
-            self._target,
-            self._source,
-            settings.target_share,
-            settings.batch_size,
-            settings.steps,
-            settings.seed,
-            self._pseudo,
-            settings.pseudo_weight,
-        )
+        ends = list(accumulate(stage.steps for stage in self._stages))
         began = saved = time.monotonic()
         before = self.seconds
         try:
-            for number, batch in enumerate(batches):
+            for number, batch in enumerate(stage_batches(self._stages, self._features, settings)):
                 if number < self.step:
                     continue
                 terms = self._step(batch)
                 self.step += 1
                 self.seconds = before + time.monotonic() - began
                 self.losses.append(terms)
-                if settings.dev_every and self.step % settings.dev_every == 0:
+                self._average.update(self.step)
+                # A stage's effect is what dev says at its end; that of the last one comes with the run's metrics.
+                if self.step in ends[:-1] or (settings.dev_every and self.step % settings.dev_every == 0):
                     scored = time.monotonic()
                     self._score_dev()
                     began += time.monotonic() - scored
@@ -162,7 +162,7 @@ class Trainer:
         with torch.autocast(self._device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
             hidden = self._encode(features, batch)
             logits = self.model.head(hidden[-1], batch["attention_mask"])
-            loss = task_loss(logits, batch)
+            loss = task_loss(logits, batch, settings.label_smoothing)
             terms = {"task": float(loss.detach())}
             align, values = self._aligner(hidden, logits, batch, self.step)
             loss, terms = loss + align, terms | values
@@ -198,7 +198,10 @@ class Trainer:
             tensors[f"model.{name}"] = value
             for key, state in self._optimizer.state[value].items():
                 tensors[f"optimizer.{key}.{name}"] = state
+        for name, mean in self._average.means.items():
+            tensors[f"average.{name}"] = mean
         progress = {
+            "averaged": self._average.count,
             "step": self.step,
             "seconds": self.seconds,
             "losses": self.losses,
@@ -224,6 +227,9 @@ class Trainer:
                             for key in ("step", "exp_avg", "exp_avg_sq")
                         }
             self.step, self.seconds, self.losses = progress["step"], progress["seconds"], progress["losses"]
+            self._average.count = progress["averaged"]
+            if self._average.count:
+                self._average.means = {name: tensors[f"average.{name}"].to(self._device) for name in self._trained}
             self.dev_curve = [(step, score) for step, score in progress["dev_curve"]]
         except (KeyError, RuntimeError) as error:
             raise UserError(f"{path}: does not fit the run ({error}); delete it to start over") from error
@@ -240,14 +246,22 @@ class Trainer:
             The metrics.
         """
         settings = self._settings
+        self._average.apply()
+        dev = evaluate_dev(self.model, self._encoder, settings, self._data.dev, self._device, progress)
+        curve = dict(self.dev_curve) | ({self.step: main_score(dev)} if dev else {})
+        ends = accumulate(stage.steps for stage in self._stages)
         metrics: dict[str, Any] = {
             "steps": self.step,
             "seconds": round(self.seconds, 1),
             "trained_share": self.trained_share,
             "loss": self.losses,
             "dev_curve": self.dev_curve,
+            "stages": [
+                {"name": stage.name, "steps": stage.steps, "dev": curve.get(end)}
+                for stage, end in zip(self._stages, ends, strict=True)
+            ],
             "align_weights": self._aligner.weights(),
-            "dev": evaluate_dev(self.model, self._encoder, settings, self._data.dev, self._device, progress),
+            "dev": dev,
         }
         write_json(self._folder / run_folder.METRICS, metrics)
         run_folder.save_tensors(self._folder / run_folder.ADAPTER, self._trained)

@@ -11,10 +11,9 @@ from lrc.align import Views, agreement, cosine, infonce, mse, parse_terms, reten
 from lrc.cli import app
 from lrc.errors import UserError
 from lrc.run import load_run
-from lrc.train import Trainer
-from tests.conftest import lrc, tiny_arguments, train_tiny
+from tests.conftest import tiny_arguments, train_tiny
 from tests.lrc.test_cli import refused
-from tests.lrc.test_freezing import weights
+from tests.lrc.test_freezing import interrupt_and_resume, weights
 
 
 def views(hidden: torch.Tensor, pairs: list[tuple[int, int]], lengths: list[int] | None = None) -> Views:
@@ -132,17 +131,7 @@ def test_weights_rise_and_are_learned(tiny: Path, tmp_path: Path, monkeypatch: p
     assert not any("align" in name for name in whole), "the weights of the loss are no part of the model"
     metrics = load_run(tmp_path / "whole").metrics
     assert metrics["align_weights"]["cosine"] != pytest.approx(1, abs=0.01)
-    step = Trainer._step
-
-    def interrupted(self: Trainer, features: list[object]) -> dict[str, float]:
-        if self.step == 5:
-            raise KeyboardInterrupt
-        return step(self, features)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(Trainer, "_step", interrupted)
-    assert CliRunner().invoke(app, tiny_arguments(tiny, tmp_path / "cut", "qa", *options)).exit_code == 130
-    monkeypatch.setattr(Trainer, "_step", step)
-    lrc("train", "--resume", tmp_path / "cut")
+    interrupt_and_resume(tiny, tmp_path / "cut", monkeypatch, 5, *options)
     for name, value in weights(tmp_path / "cut").items():
         assert torch.equal(value, whole[name]), name
     assert load_run(tmp_path / "cut").metrics["align_weights"] == metrics["align_weights"]

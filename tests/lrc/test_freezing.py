@@ -72,20 +72,25 @@ def test_layers_join_from_the_top(tiny: Path, tmp_path: Path) -> None:
         assert changed == ("layer.0." not in name), name
 
 
-def test_a_run_resumes_while_layers_join(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    options = ("--unfreezing", 0.9, "--frozen-layers", 0, "--steps", 6)
-    whole = weights(train_tiny(tiny, tmp_path / "whole", "qa", *options))
+def interrupt_and_resume(tiny: Path, out: Path, monkeypatch: pytest.MonkeyPatch, at: int, *options: object) -> None:
+    """Trains a run that is interrupted after `at` steps and then goes on."""
     step = Trainer._step
 
     def interrupted(self: Trainer, features: list[freezing.Feature]) -> dict[str, float]:
-        if self.step == 3:
+        if self.step == at:
             raise KeyboardInterrupt
         return step(self, features)
 
     monkeypatch.setattr(Trainer, "_step", interrupted)
-    assert CliRunner().invoke(app, tiny_arguments(tiny, tmp_path / "cut", "qa", *options)).exit_code == 130
+    assert CliRunner().invoke(app, tiny_arguments(tiny, out, "qa", *options)).exit_code == 130
     monkeypatch.setattr(Trainer, "_step", step)
-    assert CliRunner().invoke(app, ["train", "--resume", str(tmp_path / "cut")]).exit_code == 0
+    assert CliRunner().invoke(app, ["train", "--resume", str(out)]).exit_code == 0
+
+
+def test_a_run_resumes_while_layers_join(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = ("--unfreezing", 0.9, "--steps", 6)
+    whole = weights(train_tiny(tiny, tmp_path / "whole", "qa", *options))
+    interrupt_and_resume(tiny, tmp_path / "cut", monkeypatch, 3, *options)
     for name, value in weights(tmp_path / "cut").items():
         assert torch.equal(value, whole[name]), name
 
