@@ -42,6 +42,11 @@ class Backbone:
         """Size of the hidden states."""
         return int(self.config.hidden_size)
 
+    @property
+    def separator(self) -> int:
+        """Id of the token that ends each text of a pair."""
+        return int(self.tokenizer.encode("a", "b").ids[-1])
+
 
 def load_backbone(name: str) -> Backbone:
     """Loads a backbone, freezes it and puts it in eval mode.

@@ -70,6 +70,9 @@ def train(
         int | None, typer.Option(help="Rank of LoRA in every linear layer; default by method.", min=0)
     ] = None,
     bottleneck: Annotated[int | None, typer.Option(help="Width of adapters; default by method.", min=0)] = None,
+    head: Annotated[
+        str, typer.Option(help="linear or question for questions, pooled or interaction for pairs; default the former.")
+    ] = "",
     frozen_layers: Annotated[int, typer.Option(help="Lowest layers in which nothing is trained.", min=0)] = 0,
     unfreezing: Annotated[
         float, typer.Option(help="Share of the steps over which the layers join from the top down.")
@@ -139,6 +142,7 @@ def train(
         steps=steps or 0,
         batch_size=batch_size or 0,
         dev_every=dev_every,
+        head=head,
         frozen_layers=frozen_layers,
         unfreezing=unfreezing,
         recipe=recipe,

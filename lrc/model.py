@@ -8,8 +8,8 @@ from torch import nn
 
 from .backbone import Backbone
 from .bottleneck import add_bottlenecks
-from .data.tasks import QA
 from .errors import UserError
+from .heads import HEADS, build_head
 from .lora import add_lora
 from .methods import find_method
 from .prefix import add_prefixes, empty_prefixes, enable
@@ -19,53 +19,12 @@ from .settings import TrainSettings
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
-class SpanHead(nn.Module):
-    """Start and end logits of each token.
-
-    Args:
-        width: Size of the hidden states.
-    """
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.dense = nn.Linear(width, 2)
-
-    def forward(self, hidden: torch.Tensor, attention_mask: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Maps (batch, length, width) to `start_logits` and `end_logits`, each (batch, length)."""
-        logits = self.dense(hidden)
-        return {"start_logits": logits[..., 0], "end_logits": logits[..., 1]}
-
-
-class PairHead(nn.Module):
-    """Two logits from the mean and the first hidden state of a pair.
-
-    Args:
-        width: Size of the hidden states.
-    """
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.dense = nn.Linear(2 * width, width)
-        self.out = nn.Linear(width, 2)
-
-    def forward(self, hidden: torch.Tensor, attention_mask: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Maps (batch, length, width) to `logits`, (batch, 2)."""
-        pooled = torch.cat([hidden[:, 0], mean_pool(hidden, attention_mask)], dim=-1)
-        return {"logits": self.out(torch.tanh(self.dense(pooled)))}
-
-
-def mean_pool(hidden: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-    """Averages the hidden states of real tokens: (batch, length, width) to (batch, width)."""
-    weights = attention_mask.unsqueeze(-1).to(hidden.dtype)
-    return (hidden * weights).sum(1) / weights.sum(1).clamp(min=1)
-
-
 class TaskModel(nn.Module):
     """Encoder and head: a plain module from token ids to named logits.
 
     Args:
         encoder: The encoder, with or without prefixes and adapters.
-        head: `SpanHead` or `PairHead`.
+        head: One of `lrc.heads`.
         prompt: Gives the prompt in the input, if there is one.
     """
 
@@ -118,9 +77,8 @@ class TaskModel(nn.Module):
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor | None = None
     ) -> dict[str, torch.Tensor]:
         """Maps token ids, mask and segments, each (batch, length), to the head's named logits."""
-        outputs: dict[str, torch.Tensor] = self.head(
-            self.encode(input_ids, attention_mask, token_type_ids), attention_mask
-        )
+        hidden = self.encode(input_ids, attention_mask, token_type_ids)
+        outputs: dict[str, torch.Tensor] = self.head(hidden, attention_mask, input_ids)
         return outputs
 
     def trained_state(self) -> dict[str, torch.Tensor]:
@@ -224,7 +182,8 @@ def build_model(
         add_prefixes(encoder, inputs, settings.prompt_length, settings.seed, frozen)
     elif state is not None:
         empty_prefixes(encoder, {name.removeprefix("encoder."): value for name, value in state.items()})
-    head = SpanHead(backbone.width) if settings.kind == QA else PairHead(backbone.width)
+    name = settings.head or HEADS[settings.kind][0]
+    head = build_head(settings.kind, name, backbone.width, backbone.separator)
     model = TaskModel(encoder, head, prompt)
     if state is not None:
         expected = model.trained_state()

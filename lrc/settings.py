@@ -43,6 +43,7 @@ class TrainSettings:
         prompt_length: Length of the soft prompt: keys and values a layer, or embeddings in the input; 0 for none.
         lora_rank: Rank of LoRA in every linear layer; 0 for none.
         bottleneck: Width of the bottleneck adapters; 0 for none.
+        head: Of the task, one of `lrc.heads`; empty for the default of its kind.
         frozen_layers: Lowest layers in which nothing is trained.
         unfreezing: Share of the steps over which the layers join from the top down.
         recipe: Stages of the run, by name or as KINDS:SHARE.
@@ -95,6 +96,7 @@ class TrainSettings:
     prompt_length: int = 8
     lora_rank: int = 16
     bottleneck: int = 0
+    head: str = ""
     frozen_layers: int = 0
     unfreezing: float = 0.0
     recipe: str = "joint"

@@ -161,7 +161,7 @@ class Trainer:
         self._unfreeze(self.step)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
             hidden = self._encode(features, batch)
-            logits = self.model.head(hidden[-1], batch["attention_mask"])
+            logits = self.model.head(hidden[-1], batch["attention_mask"], batch["input_ids"])
             loss = task_loss(logits, batch, settings.label_smoothing)
             terms = {"task": float(loss.detach())}
             align, values = self._aligner(hidden, logits, batch, self.step)
