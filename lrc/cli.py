@@ -166,11 +166,12 @@ def study(
     out: Annotated[Path | None, typer.Option(help="Folder of the study; default studies/NAME.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the runs.")] = False,
     engine: Annotated[str, typer.Option(help="local, or ray for the machines of a cluster.")] = "local",
+    workers: Annotated[int, typer.Option(help="Runs side by side on each GPU, or on the CPU.", min=1)] = 1,
 ) -> None:
     """Run every run that a study file plans; what is done already is skipped."""
     from .study.study import run_study
 
-    run_study(file, out, dry_run, engine)
+    run_study(file, out, dry_run, engine, workers)
 
 
 @app.command()

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,13 @@ Done = Callable[[Cell], None]
 Say = Callable[[str], None]
 
 
-def run_locally(folder: Path, cells: Sequence[Cell], done: Done, say: Say) -> None:
-    """Runs cells one process a GPU, or one at a time on a CPU; a killed run goes on at its last checkpoint.
+def run_locally(folder: Path, cells: Sequence[Cell], workers: int, done: Done, say: Say) -> None:
+    """Runs cells in processes of this machine; a killed run goes on at its last checkpoint.
 
     Args:
         folder: Gets a folder a run, with its result and log.
         cells: The runs.
+        workers: Processes side by side on each GPU, or on the CPU, where they share out the cores.
         done: Called after each run.
         say: Called with what the run at hand prints.
 
@@ -41,8 +42,8 @@ def run_locally(folder: Path, cells: Sequence[Cell], done: Done, say: Say) -> No
         todo.put(cell)
     failures: list[str] = []
     threads = [
-        threading.Thread(target=_worker, args=(folder, todo, device, done, say, failures), daemon=True)
-        for device in _devices()
+        threading.Thread(target=_worker, args=(folder, todo, place, done, say, failures), daemon=True)
+        for place in _places(workers)
     ]
     for thread in threads:
         thread.start()
@@ -52,15 +53,16 @@ def run_locally(folder: Path, cells: Sequence[Cell], done: Done, say: Say) -> No
         raise UserError(failures[0])
 
 
-def run_on_ray(folder: Path, cells: Sequence[Cell], done: Done, say: Say) -> None:
+def run_on_ray(folder: Path, cells: Sequence[Cell], workers: int, done: Done, say: Say) -> None:
     """Runs cells on a Ray cluster: that of `RAY_ADDRESS`, or one started on this machine.
 
-    Each run takes a GPU where the cluster has any, else all cores of a machine, and starts over if it is lost. Only
-    its result travels: backbone and data must lie under the same paths on every machine.
+    Each run takes a GPU where the cluster has any, else the cores of a machine, or its share of them, and starts over
+    if it is lost. Only its result travels: backbone and data must lie under the same paths on every machine.
 
     Args:
         folder: Gets a folder a run, with its result.
         cells: The runs.
+        workers: Runs side by side on each GPU, or on each machine where there is none.
         done: Called after each run.
         say: Called with what is going on.
 
@@ -78,7 +80,8 @@ def run_on_ray(folder: Path, cells: Sequence[Cell], done: Done, say: Say) -> Non
         cores = min(machine["CPU"] for machine in machines if machine.get("CPU"))
         say(f"{len(machines)} machines, {gpus:.0f} GPUs")
         # max_calls: a process of its own for each run, so that its peak memory is its own.
-        remote = ray.remote(num_cpus=1 if gpus else cores, num_gpus=1 if gpus else 0, max_calls=1)(_run_remotely)
+        share = {"num_cpus": 1, "num_gpus": 1 / workers} if gpus else {"num_cpus": max(1, cores // workers)}
+        remote = ray.remote(**share, max_calls=1)(_run_remotely)
         running = {remote.remote(asdict(cell), str(Path.cwd())): cell for cell in cells}
         while running:
             (finished,), _ = ray.wait(list(running))
@@ -120,21 +123,40 @@ def _run_remotely(cell: dict[str, Any], folder: str) -> dict[str, Any]:
         return run_cell(Path(scratch), Cell(**cell)).to_json()
 
 
-ENGINES: dict[str, Callable[[Path, Sequence[Cell], Done, Say], None]] = {"local": run_locally, "ray": run_on_ray}
+ENGINES: dict[str, Callable[[Path, Sequence[Cell], int, Done, Say], None]] = {"local": run_locally, "ray": run_on_ray}
 
 
-def _devices() -> list[str | None]:
-    """Returns the CUDA devices, or None for the one worker of a machine that has none."""
+@dataclass(frozen=True)
+class _Place:
+    """Where a run goes: a CUDA device, or some of the cores."""
+
+    device: str | None = None
+    cores: frozenset[int] = frozenset()
+
+    def environment(self) -> dict[str, str]:
+        if self.device is not None:
+            return {**os.environ, "CUDA_VISIBLE_DEVICES": self.device}
+        return {**os.environ, "OMP_NUM_THREADS": str(len(self.cores))} if self.cores else dict(os.environ)
+
+
+def _places(workers: int) -> list[_Place]:
     import torch
 
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if not torch.cuda.is_available():
-        return [None]
-    return list(visible.split(",")) if visible else [str(index) for index in range(torch.cuda.device_count())]
+    if torch.cuda.is_available():
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        names = visible.split(",") if visible else [str(index) for index in range(torch.cuda.device_count())]
+        return [_Place(name) for name in names for _ in range(workers)]
+    if workers == 1:
+        return [_Place()]
+    # Threads of processes that share cores wait for each other; a core of one's own costs nothing.
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
+    if workers > len(cores):
+        raise UserError(f"--workers {workers}: this machine lends {len(cores)} cores; take no more workers than that")
+    return [_Place(cores=frozenset(cores[worker::workers])) for worker in range(workers)]
 
 
 def _worker(
-    folder: Path, todo: "queue.SimpleQueue[Cell]", device: str | None, done: Done, say: Say, failures: list[str]
+    folder: Path, todo: "queue.SimpleQueue[Cell]", place: _Place, done: Done, say: Say, failures: list[str]
 ) -> None:
     while not failures:
         try:
@@ -143,11 +165,10 @@ def _worker(
             return
         own = folder / cell.name
         write_json(own / CELL, asdict(cell))
-        environment = os.environ if device is None else {**os.environ, "CUDA_VISIBLE_DEVICES": device}
         with (own / _LOG).open("a", encoding="utf-8", buffering=1) as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "lrc.study.work", str(own)],
-                env=environment,
+                env=place.environment(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -155,6 +176,8 @@ def _worker(
                 encoding="utf-8",
             )
             try:
+                if place.cores and hasattr(os, "sched_setaffinity"):
+                    os.sched_setaffinity(process.pid, place.cores)
                 assert process.stdout is not None
                 for line in process.stdout:
                     log.write(line)

@@ -16,7 +16,7 @@ from .results import Row, write_results
 _RUNS = "runs"
 
 
-def run_study(file: Path, out: Path | None, dry_run: bool, engine: str) -> Path:
+def run_study(file: Path, out: Path | None, dry_run: bool, engine: str, workers: int) -> Path:
     """Runs a study to its end; a killed one goes on where it stopped.
 
     Args:
@@ -24,6 +24,7 @@ def run_study(file: Path, out: Path | None, dry_run: bool, engine: str) -> Path:
         out: The study's folder; `studies/NAME` by default.
         dry_run: Whether only to show what would run.
         engine: `local`, one process a GPU or one on a CPU; or `ray`, a run at a time on each machine or GPU.
+        workers: Runs side by side in each of these places.
 
     Returns:
         The folder.
@@ -51,14 +52,14 @@ def run_study(file: Path, out: Path | None, dry_run: bool, engine: str) -> Path:
         note(f"{plan}; writing to {folder}")
         search = [cell for cells in study.search.values() for cell in cells]
         cells = study.cells
-        rows = {row.run: row for row in _run_all(folder, search, "search", engine)}
+        rows = {row.run: row for row in _run_all(folder, search, "search", engine, workers)}
         if search:
             best = {key: _best(rows, planned) for key, planned in study.search.items()}
             cells = [cell.with_lr(best[cell.settings["method"], cell.settings["task"]]) for cell in cells]
             for (method, task), lr in best.items():
                 note(f"search: {method} on {task}: learning rate {lr:g}")
             write_json(folder / SEARCH, [_searched(rows, planned, best[key]) for key, planned in study.search.items()])
-        done = _run_all(folder, cells, study.name, engine)
+        done = _run_all(folder, cells, study.name, engine, workers)
         write_results(folder, done)
     failed = [row.run for row in done if row.error]
     if failed:
@@ -107,7 +108,7 @@ def _same_study(folder: Path, study: Study) -> None:
         Row.from_json(read_json(result), str(result))
 
 
-def _run_all(folder: Path, cells: Sequence[Cell], what: str, engine: str) -> list[Row]:
+def _run_all(folder: Path, cells: Sequence[Cell], what: str, engine: str, workers: int) -> list[Row]:
     """Runs what is not done yet and returns all rows in order."""
     waiting = [cell for cell in cells if not _result(folder, cell).is_file()]
     if waiting:
@@ -117,7 +118,7 @@ def _run_all(folder: Path, cells: Sequence[Cell], what: str, engine: str) -> lis
                 left = sum(not _result(folder, other).is_file() for other in cells)
                 advance(1, f"{cell.name}; {_left(folder, cells, left)}")
 
-            ENGINES[engine](folder / _RUNS, waiting, done, lambda text: advance(0, text))
+            ENGINES[engine](folder / _RUNS, waiting, workers, done, lambda text: advance(0, text))
     return _rows(folder, cells)
 
 

@@ -98,6 +98,18 @@ def test_ray_gives_the_same_results(tiny: Path, finished_study: Path, tmp_path: 
     assert len(before) == 4 and before == {path: path.stat().st_mtime_ns for path in before}
 
 
+def test_runs_side_by_side_give_the_same_results(tiny: Path, finished_study: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert start_study(study_file(tmp_path, tiny), out, "--workers", "2").wait() == 0
+    assert comparable(out) == comparable(finished_study)
+
+
+def test_more_workers_than_cores_are_refused(tiny: Path, tmp_path: Path) -> None:
+    result = command("study", study_file(tmp_path, tiny), "--out", tmp_path / "out", "--workers", "4096")
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[-1].startswith("error: --workers 4096: this machine lends ")
+
+
 def test_a_cluster_that_is_not_there_is_refused(tiny: Path, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
