@@ -114,5 +114,5 @@ def _logit(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _sigmoid(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    result: npt.NDArray[np.float64] = 1 / (1 + np.exp(-values))
+    result: npt.NDArray[np.float64] = (1 + np.tanh(values / 2)) / 2
     return result
