@@ -66,10 +66,17 @@ def train(
         ),
     ] = "lrc",
     prompt_length: Annotated[int | None, typer.Option(help="Soft prompt; default by method.", min=0)] = None,
+    prompt_init: Annotated[str, typer.Option(help="Where it starts: labels, vocabulary or text:WORDS.")] = "labels",
+    prompt_layers: Annotated[str, typer.Option(help="Layers with a prefix, as 7-12; default all.")] = "",
+    reparametrise: Annotated[bool, typer.Option("--reparametrise", help="Prefixes through a small network.")] = False,
     lora_rank: Annotated[
         int | None, typer.Option(help="Rank of LoRA in every linear layer; default by method.", min=0)
     ] = None,
+    lora_kind: Annotated[str, typer.Option(help="lora, rslora or dora.")] = "lora",
     bottleneck: Annotated[int | None, typer.Option(help="Width of adapters; default by method.", min=0)] = None,
+    parallel_adapters: Annotated[bool, typer.Option("--parallel-adapters", help="Beside a layer, not behind.")] = False,
+    scaling: Annotated[bool, typer.Option("--scaling", help="Scale keys, values and feed-forward blocks.")] = False,
+    bias: Annotated[bool, typer.Option("--bias", help="Train the backbone's bias terms too.")] = False,
     head: Annotated[
         str, typer.Option(help="linear or question for questions, pooled or interaction for pairs; default the former.")
     ] = "",
@@ -118,6 +125,13 @@ def train(
         prompt_length=prompt_length,
         lora_rank=lora_rank,
         bottleneck=bottleneck,
+        prompt_init=prompt_init,
+        prompt_layers=prompt_layers,
+        reparametrise=reparametrise,
+        lora_kind=lora_kind,
+        parallel_adapters=parallel_adapters,
+        scaling=scaling,
+        bias=bias,
         align=[] if align == ["none"] else align or None,
     )
     settings = TrainSettings(

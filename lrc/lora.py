@@ -12,11 +12,17 @@ from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import Linear
 from torch import nn
 
+from .errors import UserError
+
 _ADAPTER = "default"
+# The kinds of LoRA that PEFT merges exactly: with alpha / sqrt(r) as its scale (Kalajdzievski 2023), and with the norm
+# of each column trained apart from its direction (Liu et al. 2024).
+LORA, RSLORA, DORA = "lora", "rslora", "dora"
+KINDS = (LORA, RSLORA, DORA)
 
 
 class _LoraProduct(torch.autograd.Function):
-    """y = x W^T + b + scale (x A^T) B^T with W and b frozen (Hu et al. 2022)."""
+    """y = x W^T + b + scale (x A^T) B^T with W frozen (Hu et al. 2022)."""
 
     @staticmethod
     def forward(
@@ -48,7 +54,7 @@ class _LoraProduct(torch.autograd.Function):
         return (
             gradient_inputs,
             None,
-            None,
+            gradient.sum(0) if ctx.needs_input_grad[2] else None,
             gradient_low.t() @ inputs,
             (gradient.t() @ low) * ctx.scale,
             None,
@@ -62,7 +68,9 @@ class LoraLinear(Linear):
         """Maps (..., in features) to (..., out features)."""
         device = x.device.type
         dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
-        weight, bias = self._frozen(dtype, x.device)
+        weight = self._frozen_weight(dtype, x.device)
+        own: torch.Tensor | None = self.get_base_layer().bias  # type: ignore[assignment]
+        bias = None if own is None else own.to(dtype)
         down, up = self.lora_A[_ADAPTER].weight, self.lora_B[_ADAPTER].weight
         flat = x.reshape(-1, x.shape[-1]).to(dtype)
         outputs: torch.Tensor = _LoraProduct.apply(  # type: ignore[no-untyped-call]
@@ -70,38 +78,50 @@ class LoraLinear(Linear):
         )
         return outputs.reshape(*x.shape[:-1], -1)
 
-    def _frozen(self, dtype: torch.dtype, device: torch.device) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Returns the frozen weight and bias in the type that they are multiplied in, cast once."""
-        base: nn.Linear = self.get_base_layer()  # type: ignore[assignment]
-        if base.weight.dtype == dtype:
-            return base.weight, base.bias
-        kept: tuple[torch.Tensor, torch.Tensor | None] | None = self.__dict__.get("_cast")
-        if kept is None or kept[0].dtype != dtype or kept[0].device != device:
-            bias: torch.Tensor | None = base.bias
-            kept = base.weight.detach().to(dtype), None if bias is None else bias.detach().to(dtype)
+    def _frozen_weight(self, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+        """Returns the frozen weight in the type that it is multiplied in, cast once."""
+        weight: torch.Tensor = self.get_base_layer().weight  # type: ignore[assignment]
+        if weight.dtype == dtype:
+            return weight
+        kept: torch.Tensor | None = self.__dict__.get("_cast")
+        if kept is None or kept.dtype != dtype or kept.device != device:
+            kept = weight.detach().to(dtype)
             self.__dict__["_cast"] = kept
         return kept
 
 
-def add_lora(encoder: nn.Module, rank: int, frozen: Callable[[str], bool] = lambda name: False) -> None:
+def add_lora(
+    encoder: nn.Module, rank: int, kind: str = LORA, frozen: Callable[[str], bool] = lambda name: False
+) -> None:
     """Freezes an encoder and puts LoRA with alpha = 2 rank into its linear layers.
 
     Args:
         encoder: The encoder, changed in place.
         rank: Of the update.
+        kind: One of `KINDS`.
         frozen: Whether the module of a name stays as it is.
+
+    Raises:
+        UserError: If there is no such kind.
     """
+    if kind not in KINDS:
+        raise UserError(f"--lora-kind {kind}: choose one of {', '.join(KINDS)}")
     inject_adapter_in_model(
         LoraConfig(
             r=rank,
             lora_alpha=2 * rank,
             lora_dropout=0.0,
+            use_rslora=kind == RSLORA,
+            use_dora=kind == DORA,
             target_modules=[
                 name for name, module in encoder.named_modules() if isinstance(module, nn.Linear) and not frozen(name)
             ],
         ),
         encoder,
     )
+    if kind == DORA:
+        # It scales each column of the sum, which the forward pass here knows nothing of.
+        return
     for module in encoder.modules():
         # PEFT chooses the class of its layers itself. The attributes are the same, only the forward pass differs.
         if type(module) is Linear:

@@ -3,10 +3,12 @@
 import copy
 
 import torch
+from peft.tuners.lora import Linear
 from torch import nn
 
-from .lora import LoraLinear
+from .adapters import ScaledLinear
 from .model import TaskModel
+from .prefix import KeyValuePrefix, ReparametrisedPrefix
 from .prompt import InputPrompt, ReparametrisedPrompt
 
 
@@ -22,10 +24,17 @@ def lower(model: TaskModel) -> TaskModel:
     """
     plain = copy.deepcopy(model).float().eval()
     for name, module in list(plain.named_modules()):
-        if isinstance(module, LoraLinear):
+        if isinstance(module, Linear):
             module.merge(safe_merge=True)
             _replace(plain, name, module.get_base_layer())
+    for name, module in list(plain.named_modules()):
+        if isinstance(module, ScaledLinear):
+            _replace(plain, name, module.fold())
     with torch.no_grad():
+        for name, module in list(plain.named_modules()):
+            if isinstance(module, ReparametrisedPrefix):
+                keys, values = module()
+                _replace(plain, name, KeyValuePrefix(keys.contiguous(), values.contiguous()))
         if isinstance(plain.prompt, ReparametrisedPrompt):
             plain.prompt = InputPrompt(plain.prompt().clone())
         plain.requires_grad_(False)

@@ -46,12 +46,15 @@ class Method:
         return self.prefix_length or self.input_length
 
 
+# lrc's own method, of which every part can be chosen.
+OWN = "lrc"
+
 # The rates are those of the papers and of PEFT's documentation for few labels; a study searches around them.
 METHODS = {
     method.name: method
     for method in (
         Method(
-            "lrc",
+            OWN,
             "prefixes in every layer, LoRA and the alignment term",
             (1e-3, 2.5e-4),
             prefix_length=8,
@@ -99,6 +102,11 @@ def find_method(name: str) -> Method:
     return METHODS[name]
 
 
+def _no_part(setting: str, value: Any, why: str) -> UserError:
+    flag = "--" + setting.replace("_", "-")
+    return UserError(f"{flag}{'' if value is True else f' {value}'}: {why}; leave it out")
+
+
 def method_settings(name: str, kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the settings of a method: its defaults, and what was given in their place.
 
@@ -124,10 +132,14 @@ def method_settings(name: str, kind: str, given: Mapping[str, Any]) -> dict[str,
         "align": list(method.align),
     }
     chosen = {setting: value for setting, value in given.items() if value is not None}
-    for setting in ("prompt_length", "lora_rank", "bottleneck"):
-        if chosen.get(setting) and not defaults[setting]:
-            flag = "--" + setting.replace("_", "-")
-            raise UserError(f"{flag} {chosen[setting]}: --method {name} has no such part; leave it out")
+    if name != OWN:
+        # A comparison is with what people use, not with a mixture.
+        for setting in ("prompt_length", "lora_rank", "bottleneck"):
+            if chosen.get(setting) and not defaults[setting]:
+                raise _no_part(setting, chosen[setting], f"--method {name} has no such part")
+        for setting in ("prompt_layers", "reparametrise", "parallel_adapters", "scaling", "bias"):
+            if chosen.get(setting):
+                raise _no_part(setting, chosen[setting], f"only --method {OWN} takes it")
     if method.source_only:
         if not chosen.get("source"):
             raise UserError(f"--method {name}: learns from source labels alone; give them with --source FILE")

@@ -6,14 +6,14 @@ from typing import Any
 import torch
 from torch import nn
 
+from .adapters import add_bottlenecks, add_scaling, feed_forward_outputs, keys_and_values
 from .backbone import Backbone
-from .bottleneck import add_bottlenecks
 from .errors import UserError
 from .heads import HEADS, build_head
 from .lora import add_lora
 from .methods import find_method
-from .prefix import add_prefixes, empty_prefixes, enable
-from .prompt import InputPrompt, ReparametrisedPrompt, insert, text_prompt
+from .prefix import KeyValuePrefix, ReparametrisedPrefix, add_prefixes, empty_prefixes, enable
+from .prompt import InputPrompt, ReparametrisedPrompt, initial_tokens, insert, text_prompt
 from .settings import TrainSettings
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
@@ -113,7 +113,8 @@ def layer_stack(encoder: nn.Module) -> tuple[str, nn.ModuleList]:
         if isinstance(module, nn.ModuleList) and len(module) == count:
             return path, module
     raise UserError(
-        f"--frozen-layers, --unfreezing: {type(encoder).__name__} keeps its layers in no list; leave them out"
+        f"--frozen-layers, --unfreezing, --prompt-layers: {type(encoder).__name__} keeps its layers in no list;"
+        " leave them out"
     )
 
 
@@ -161,25 +162,22 @@ def build_model(
     encoder = backbone.encoder
     enable(encoder)
     frozen = frozen_part(encoder, settings.frozen_layers)
-    if settings.lora_rank:
-        # Before the prefixes: injecting freezes every parameter that is not LoRA's.
-        add_lora(encoder, settings.lora_rank, frozen)
-    if settings.bottleneck:
-        add_bottlenecks(encoder, settings.bottleneck, settings.backbone, frozen)
+    _add_adapters(encoder, settings, frozen)
     for name, parameter in encoder.named_parameters():
-        if method.trains == "all" or (method.trains == "bias" and name.endswith("bias")):
+        if method.trains == "all" or ((method.trains == "bias" or settings.bias) and name.endswith("bias")):
             parameter.requires_grad_(not frozen(name))
     prompt: InputPrompt | ReparametrisedPrompt | None = None
     if settings.prompt_length and method.input_length:
         if method.reparametrised:
             prompt = ReparametrisedPrompt(settings.prompt_length, backbone.width)
         elif batch is not None:
-            prompt = text_prompt(encoder, batch, settings.prompt_length, settings.seed)
+            prompt = text_prompt(encoder, *_initial_tokens(backbone, settings, batch))
         else:
             prompt = InputPrompt(torch.zeros(settings.prompt_length, backbone.width))
     elif settings.prompt_length and batch is not None:
-        inputs = {name: value for name, value in batch.items() if name in ("input_ids", "attention_mask")}
-        add_prefixes(encoder, inputs, settings.prompt_length, settings.seed, frozen)
+        kind = ReparametrisedPrefix if settings.reparametrise else KeyValuePrefix
+        without = _outside(encoder, settings.prompt_layers, frozen)
+        add_prefixes(encoder, *_initial_tokens(backbone, settings, batch), kind, without)
     elif state is not None:
         empty_prefixes(encoder, {name.removeprefix("encoder."): value for name, value in state.items()})
     name = settings.head or HEADS[settings.kind][0]
@@ -191,6 +189,48 @@ def build_model(
             raise ValueError(f"trained tensors differ: {sorted(expected.keys() ^ state.keys())[:4]}")
         model.load_state_dict(state, strict=False)
     return model.eval()
+
+
+def _add_adapters(encoder: nn.Module, settings: TrainSettings, frozen: Callable[[str], bool]) -> None:
+    # Found before anything is wrapped. LoRA comes first, as it freezes everything else; scaling folds into the layer
+    # that it stands next to.
+    outputs = [path for path in feed_forward_outputs(encoder) if not frozen(path)]
+    keyed = [path for path in keys_and_values(encoder) if not frozen(path)]
+    if settings.lora_rank:
+        add_lora(encoder, settings.lora_rank, settings.lora_kind, frozen)
+    if (settings.bottleneck or settings.scaling) and not outputs:
+        raise UserError(
+            f"--backbone {settings.backbone}: {type(encoder).__name__} has no feed-forward blocks for adapters;"
+            " use another method"
+        )
+    if settings.scaling:
+        if not keyed:
+            raise UserError(
+                f"--scaling: lrc does not know the keys and values of {type(encoder).__name__}; leave it out"
+            )
+        add_scaling(encoder, keyed, outputs)
+    if settings.bottleneck:
+        add_bottlenecks(encoder, outputs, settings.bottleneck, settings.parallel_adapters)
+
+
+def _initial_tokens(
+    backbone: Backbone, settings: TrainSettings, batch: dict[str, torch.Tensor]
+) -> tuple[dict[str, torch.Tensor], list[int]]:
+    inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
+    return initial_tokens(settings.prompt_init, settings.prompt_length, settings.seed, inputs, backbone.tokenizer)
+
+
+def _outside(encoder: nn.Module, layers: str, frozen: Callable[[str], bool]) -> Callable[[str], bool]:
+    """Returns whether a module of this name is frozen or outside a range of layers such as 7-12, counted from 1."""
+    if not layers:
+        return frozen
+    path, stack = layer_stack(encoder)
+    first, _, last = layers.partition("-")
+    last = last or first
+    if not (first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last) <= len(stack)):
+        raise UserError(f"--prompt-layers {layers}: give a range of the layers 1 to {len(stack)}, as 7-{len(stack)}")
+    inside = tuple(f"{path}.{index}." for index in range(int(first) - 1, int(last)))
+    return lambda name: frozen(name) or not name.startswith(inside)
 
 
 def task_loss(outputs: dict[str, torch.Tensor], batch: dict[str, torch.Tensor], smoothing: float = 0.0) -> torch.Tensor:

@@ -4,7 +4,7 @@ The prefix enters through transformers' attention registry, so it works for ever
 registry. It spends no positions and shifts no token, unlike prompts placed in front of the input.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ from transformers.masking_utils import sdpa_mask
 from .errors import UserError
 
 ATTENTION = "lrc_prefix"
+_BOTTLENECK = 64
 
 
 class KeyValuePrefix(nn.Module):
@@ -31,6 +32,39 @@ class KeyValuePrefix(nn.Module):
         self.keys = nn.Parameter(keys)
         self.values = nn.Parameter(values)
 
+    def forward(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Returns the keys and the values, each (heads, prefix length, head width)."""
+        return self.keys, self.values
+
+
+class ReparametrisedPrefix(KeyValuePrefix):
+    """The same through a small network, which lowering folds away.
+
+    With p a position's keys and values of all heads in one vector, it becomes p + up(tanh(down(p))): Li and Liang's
+    network with the shortcut of residual prompt tuning (Razdaibiedina et al. 2023), so that it begins where the direct
+    prefix does.
+
+    Args:
+        keys: Initial keys, shape (heads, prefix length, head width).
+        values: Initial values, likewise.
+    """
+
+    def __init__(self, keys: torch.Tensor, values: torch.Tensor) -> None:
+        super().__init__(keys, values)
+        width = 2 * keys.shape[0] * keys.shape[2]
+        self.down = nn.Linear(width, _BOTTLENECK)
+        self.up = nn.Linear(_BOTTLENECK, width)
+        nn.init.zeros_(self.up.weight)
+        nn.init.zeros_(self.up.bias)
+
+    def forward(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Returns the keys and the values, each (heads, prefix length, head width)."""
+        heads, length, width = self.keys.shape
+        flat = torch.stack([self.keys, self.values]).permute(2, 0, 1, 3).reshape(length, -1)
+        flat = flat + self.up(torch.tanh(self.down(flat)))
+        both = flat.reshape(length, 2, heads, width).permute(1, 2, 0, 3)
+        return both[0], both[1]
+
 
 def _attend(
     module: nn.Module,
@@ -44,10 +78,11 @@ def _attend(
     prefix = getattr(module, "prefix", None)
     if isinstance(prefix, KeyValuePrefix):
         batch = query.shape[0]
-        key = torch.cat([prefix.keys.to(key.dtype).expand(batch, -1, -1, -1), key], dim=2)
-        value = torch.cat([prefix.values.to(value.dtype).expand(batch, -1, -1, -1), value], dim=2)
+        keys, values = prefix()
+        key = torch.cat([keys.to(key.dtype).expand(batch, -1, -1, -1), key], dim=2)
+        value = torch.cat([values.to(value.dtype).expand(batch, -1, -1, -1), value], dim=2)
         if attention_mask is not None:
-            length = prefix.keys.shape[1]
+            length = keys.shape[1]
             seen = attention_mask.new_ones(()) if attention_mask.dtype == torch.bool else attention_mask.new_zeros(())
             widened = seen.expand(*attention_mask.shape[:-1], length)
             attention_mask = torch.cat([widened, attention_mask], dim=-1)
@@ -74,21 +109,21 @@ def enable(encoder: nn.Module) -> None:
 def add_prefixes(
     encoder: nn.Module,
     batch: dict[str, torch.Tensor],
-    length: int,
-    seed: int,
+    picked: Sequence[int],
+    kind: type[KeyValuePrefix] = KeyValuePrefix,
     frozen: Callable[[str], bool] = lambda name: False,
 ) -> None:
     """Puts a prefix into every attention layer that is not frozen.
 
-    Each layer's prefix starts as keys and values that the frozen encoder itself computes for tokens of
-    real text, drawn at random: activations it knows, where random vectors would disturb it.
+    Each layer's prefix starts as keys and values that the frozen encoder itself computes for the given tokens:
+    activations it knows, where random vectors would disturb it.
 
     Args:
         encoder: The frozen encoder.
-        batch: `input_ids` and `attention_mask` (and `token_type_ids` where the encoder has them) of
-            training text, shape (batch, length).
-        length: Prefix length.
-        seed: Of the draw.
+        batch: `input_ids` and `attention_mask` (and `token_type_ids` where the encoder has them) of text, (batch,
+            length).
+        picked: Of its real tokens, counted row by row, those whose keys and values become the prefix.
+        kind: Direct or reparametrised.
         frozen: Whether the module of a name stays as it is.
 
     Raises:
@@ -108,20 +143,19 @@ def add_prefixes(
     enable(encoder)
     if not layers:
         raise UserError(
-            f"--prompt-length {length}: the attention of {type(encoder).__name__} cannot carry a prefix;"
+            f"--prompt-length {len(picked)}: the attention of {type(encoder).__name__} cannot carry a prefix;"
             " use --prompt-length 0 or another backbone"
         )
-    generator = torch.Generator().manual_seed(seed)
     rows, columns = batch["attention_mask"].cpu().nonzero(as_tuple=True)
-    picked = torch.randint(len(rows), (length,), generator=generator)
+    chosen = torch.tensor(picked)
     names = {module: name for name, module in encoder.named_modules()}
     for module, key, value in layers:
         if frozen(names[module]):
             continue
         # (length, heads, head width) -> (heads, length, head width)
-        keys = key[rows[picked], :, columns[picked]].transpose(0, 1).float().contiguous()
-        values = value[rows[picked], :, columns[picked]].transpose(0, 1).float().contiguous()
-        module.prefix = KeyValuePrefix(keys, values)
+        keys = key[rows[chosen], :, columns[chosen]].transpose(0, 1).float().contiguous()
+        values = value[rows[chosen], :, columns[chosen]].transpose(0, 1).float().contiguous()
+        module.prefix = kind(keys, values)
 
 
 def empty_prefixes(encoder: nn.Module, state: dict[str, torch.Tensor]) -> None:
@@ -129,4 +163,5 @@ def empty_prefixes(encoder: nn.Module, state: dict[str, torch.Tensor]) -> None:
     for name, keys in state.items():
         path, _, leaf = name.rpartition(".prefix.")
         if leaf == "keys":
-            encoder.get_submodule(path).prefix = KeyValuePrefix(torch.zeros_like(keys), torch.zeros_like(keys))
+            kind = ReparametrisedPrefix if f"{path}.prefix.down.weight" in state else KeyValuePrefix
+            encoder.get_submodule(path).prefix = kind(torch.zeros_like(keys), torch.zeros_like(keys))

@@ -4,9 +4,16 @@ PEFT puts virtual tokens before the first token, which shifts every gold span an
 `token_type_ids`. Here they stand after it, and their hidden states are dropped on the way out, so that nothing shifts.
 """
 
+from collections.abc import Sequence
+
 import torch
 from peft import PromptEncoder, PromptEncoderConfig
+from tokenizers import Tokenizer
 from torch import nn
+
+from .errors import UserError
+
+LABELS, VOCABULARY, TEXT = "labels", "vocabulary", "text:"
 
 
 class InputPrompt(nn.Module):
@@ -60,18 +67,54 @@ def word_embeddings(encoder: nn.Module, input_ids: torch.Tensor) -> torch.Tensor
 
 
 @torch.no_grad()
-def text_prompt(encoder: nn.Module, batch: dict[str, torch.Tensor], length: int, seed: int) -> InputPrompt:
-    """Makes a prompt that starts as the embeddings of tokens of real text, drawn at random.
+def text_prompt(encoder: nn.Module, batch: dict[str, torch.Tensor], picked: Sequence[int]) -> InputPrompt:
+    """Makes a prompt that starts as the embeddings of tokens of text.
 
     Args:
         encoder: The encoder.
-        batch: `input_ids` and `attention_mask` of training text, (batch, length).
+        batch: `input_ids` and `attention_mask` of text, (batch, length).
+        picked: Of its real tokens, counted row by row, those whose embeddings become the prompt.
+    """
+    ids = batch["input_ids"][batch["attention_mask"].bool()][torch.tensor(picked)]
+    return InputPrompt(word_embeddings(encoder, ids[None])[0].float().clone())
+
+
+def initial_tokens(
+    init: str, length: int, seed: int, batch: dict[str, torch.Tensor], tokenizer: Tokenizer
+) -> tuple[dict[str, torch.Tensor], list[int]]:
+    """Returns text, and the tokens in it that a prompt starts from.
+
+    Args:
+        init: `labels`, tokens of the training text drawn at random; `vocabulary`, pieces of the vocabulary likewise;
+            or `text:WORDS`, the tokens of these words in their order, over and over.
         length: Prompt length.
         seed: Of the draw.
+        batch: `input_ids` and `attention_mask` of training text, (batch, length).
+        tokenizer: The backbone's.
+
+    Returns:
+        `input_ids` and `attention_mask`, and indices into the real tokens counted row by row.
+
+    Raises:
+        UserError: If `init` is none of these.
     """
-    ids = batch["input_ids"][batch["attention_mask"].bool()]
-    picked = torch.randint(len(ids), (length,), generator=torch.Generator().manual_seed(seed))
-    return InputPrompt(word_embeddings(encoder, ids[picked][None])[0].float().clone())
+    generator = torch.Generator().manual_seed(seed)
+    if init == LABELS:
+        count = int(batch["attention_mask"].sum())
+        return batch, torch.randint(count, (length,), generator=generator).tolist()
+    if init == VOCABULARY:
+        special = tokenizer.get_added_tokens_decoder()
+        pieces = torch.tensor([index for index in range(tokenizer.get_vocab_size()) if index not in special])
+        ids = pieces[torch.randint(len(pieces), (1, length), generator=generator)]
+        return {"input_ids": ids, "attention_mask": torch.ones_like(ids)}, list(range(length))
+    words = init.removeprefix(TEXT)
+    tokens = tokenizer.encode(words, add_special_tokens=False).ids if init.startswith(TEXT) else []
+    if not tokens:
+        raise UserError(
+            f"--prompt-init {init}: choose labels or vocabulary, or give words, as in 'text:answer from the passage'"
+        )
+    ids = torch.tensor([tokens])
+    return {"input_ids": ids, "attention_mask": torch.ones_like(ids)}, [index % len(tokens) for index in range(length)]
 
 
 def insert(encoder: nn.Module, prompt: torch.Tensor, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

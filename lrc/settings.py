@@ -41,8 +41,15 @@ class TrainSettings:
         weight_decay: Of AdamW.
         warmup: Share of the steps over which the learning rate rises.
         prompt_length: Length of the soft prompt: keys and values a layer, or embeddings in the input; 0 for none.
+        prompt_init: What it starts from: `labels`, `vocabulary` or `text:WORDS`.
+        prompt_layers: Range of the layers that have a prefix, as 7-12; empty for all.
+        reparametrise: Whether prefixes are trained through a small network.
         lora_rank: Rank of LoRA in every linear layer; 0 for none.
+        lora_kind: `lora`, `rslora` or `dora`.
         bottleneck: Width of the bottleneck adapters; 0 for none.
+        parallel_adapters: Whether they stand beside the layer, not behind it.
+        scaling: Whether keys, values and feed-forward activations are scaled by trained vectors.
+        bias: Whether the backbone's bias terms are trained too.
         head: Of the task, one of `lrc.heads`; empty for the default of its kind.
         frozen_layers: Lowest layers in which nothing is trained.
         unfreezing: Share of the steps over which the layers join from the top down.
@@ -94,8 +101,15 @@ class TrainSettings:
     weight_decay: float = 0.01
     warmup: float = 0.1
     prompt_length: int = 8
+    prompt_init: str = "labels"
+    prompt_layers: str = ""
+    reparametrise: bool = False
     lora_rank: int = 16
+    lora_kind: str = "lora"
     bottleneck: int = 0
+    parallel_adapters: bool = False
+    scaling: bool = False
+    bias: bool = False
     head: str = ""
     frozen_layers: int = 0
     unfreezing: float = 0.0

@@ -22,6 +22,7 @@ def test_own_pass_equals_that_of_peft(precision: str, tiny: Path) -> None:
     layers = [module for module in own.modules() if isinstance(module, LoraLinear)]
     assert len(layers) == 12
     torch.manual_seed(1)
+    layers[1].get_base_layer().bias.requires_grad_()
     for layer in layers:
         torch.nn.init.normal_(layer.lora_B["default"].weight, std=0.3)
     theirs = copy.deepcopy(own)
@@ -38,7 +39,7 @@ def test_own_pass_equals_that_of_peft(precision: str, tiny: Path) -> None:
     (hidden, gradients), (expected, expected_gradients) = results
     loose = precision == "bf16"
     assert torch.allclose(hidden, expected, atol=0.1 if loose else 1e-5)
-    assert gradients.keys() == expected_gradients.keys() and len(gradients) == 24
+    assert gradients.keys() == expected_gradients.keys() and len(gradients) == 25
     for name, gradient in gradients.items():
         wanted = expected_gradients[name]
         assert gradient is not None and wanted is not None

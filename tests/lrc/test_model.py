@@ -39,7 +39,7 @@ def test_attention_without_prefix_is_bit_identical(tiny: Path) -> None:
 def test_prefix_acts_on_every_layer_and_padding_stays_invisible(tiny: Path) -> None:
     encoder = load_backbone(str(tiny)).encoder
     before = hidden(encoder)
-    prefix.add_prefixes(encoder, {"input_ids": IDS, "attention_mask": MASK}, 4, seed=0)
+    prefix.add_prefixes(encoder, {"input_ids": IDS, "attention_mask": MASK}, [0, 3, 5, 7])
     layers = [module.prefix for module in encoder.modules() if hasattr(module, "prefix")]
     assert [tuple(layer.keys.shape) for layer in layers] == [(2, 4, 16)] * 2
     after = hidden(encoder)
@@ -53,7 +53,7 @@ def test_prefix_acts_on_every_layer_and_padding_stays_invisible(tiny: Path) -> N
 def test_prefix_equals_concatenation_by_hand(tiny: Path) -> None:
     """The first layer's attention with a prefix is softmax(q [P_k; K]^T / sqrt(d)) [P_v; V]."""
     encoder = load_backbone(str(tiny)).encoder
-    prefix.add_prefixes(encoder, {"input_ids": IDS, "attention_mask": MASK}, 3, seed=0)
+    prefix.add_prefixes(encoder, {"input_ids": IDS, "attention_mask": MASK}, [1, 4, 6])
     attention = encoder.encoder.layer[0].attention.self
     states = torch.randn(1, 4, 32)
 
@@ -78,7 +78,7 @@ def test_backbone_outside_the_registry_is_refused() -> None:
             pass
 
     with pytest.raises(UserError, match="--prompt-length 0"):
-        prefix.add_prefixes(Own(), {"attention_mask": MASK}, 4, seed=0)
+        prefix.add_prefixes(Own(), {"attention_mask": MASK}, [0])
 
 
 @pytest.mark.parametrize("fixture", ["qa_run", "pair_run"])
