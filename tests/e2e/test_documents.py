@@ -13,7 +13,7 @@ import pytest
 from lrc.study.plan import read_study
 from tests.conftest import ROOT, data_dir
 
-RESULTS = ROOT / "benchmarks" / "results" / "pseudo"
+RESULTS = ROOT / "benchmarks" / "results"
 DOCUMENTS = ["README.md", "docs/data.md", "docs/run.md", "docs/bundle.md", "docs/method.md", "docs/study.md"]
 # Run elsewhere: the environment by .ci/run, the demo and the devices' environments by test_environments.py.
 # Downloads are tested against a server on loopback.
@@ -65,13 +65,13 @@ def test_study_files_of_a_document_plan_their_runs(tmp_path: Path) -> None:
     assert len(study.cells) == 18 and len(study.search) == 3
 
 
-def test_inputs_and_studies_of_the_pseudo_results_are_whole(tmp_path: Path) -> None:
+def test_inputs_and_studies_of_the_results_are_whole(tmp_path: Path) -> None:
     environment = {**os.environ, "LRC_DATA_DIR": str(data_dir())}
     run([str(ROOT / "benchmarks" / "pseudo_inputs.py"), "work"], tmp_path, environment)
-    made = re.findall(r"--out (\S+)", (RESULTS / "README.md").read_text(encoding="utf-8"))
+    made = re.findall(r"--out (\S+)", (RESULTS / "pseudo" / "README.md").read_text(encoding="utf-8"))
     files = {name.replace("$n", str(n)).replace("$s", str(s)) for name in made for n in (16, 64) for s in (0, 1, 2)}
     assert len(json.loads((tmp_path / "work" / "en.json").read_text(encoding="utf-8"))["data"]) > 100
-    for path in RESULTS.glob("*.toml"):
+    for path in RESULTS.glob("*/*.toml"):
         for cell in read_study(path).cells:
             assert files.issuperset(cell.settings.get("pseudo") or ())
 
@@ -84,7 +84,9 @@ def run(arguments: list[str], folder: Path, environment: dict[str, str]) -> None
 
 
 def test_documents_link_to_what_exists() -> None:
-    for document in DOCUMENTS:
+    results = [str(path.relative_to(ROOT)) for path in RESULTS.glob("*/README.md")]
+    assert len(results) == 2
+    for document in DOCUMENTS + results:
         text = (ROOT / document).read_text(encoding="utf-8")
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):
             assert ((ROOT / document).parent / target).exists(), f"{document}: {target}"
