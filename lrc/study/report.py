@@ -55,7 +55,7 @@ def report_study(folder: Path, out: Path | None) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     groups = configurations(rows, list(study.get("vary", {})))
     search = read_json(folder / SEARCH) if (folder / SEARCH).is_file() else []
-    text = _Report(document["name"], kind, rows, groups, search, Plotter(out)).text()
+    text = _Report(document["name"], kind, rows, len(document["cells"]), groups, search, Plotter(out)).text()
     write_file(out / MARKDOWN, text.encode())
     body = markdown.MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
     write_file(out / PAGE, _page(document["name"], body, out).encode())
@@ -86,6 +86,7 @@ class _Report:
         name: str,
         kind: str,
         rows: Sequence[Row],
+        planned: int,
         groups: Sequence[Configuration],
         search: Sequence[dict[str, Any]],
         plotter: Plotter,
@@ -93,6 +94,7 @@ class _Report:
         self._name = name
         self._kind = kind
         self._rows = rows
+        self._planned = planned
         self._groups = [group for group in groups if group.rows]
         self._search = search
         self._plotter = plotter
@@ -124,8 +126,9 @@ class _Report:
         counts = sorted({int(entry["count"]) for row in rows for entry in row.metrics.values()})
         questions = f"{counts[0]}" if counts[:1] == counts[-1:] else f"{counts[0]} to {counts[-1]}" if counts else "no"
         hours = sum(row.train_seconds + row.test_seconds for row in rows) / 3600
+        missing = "" if len(self._rows) == self._planned else f" of {self._planned} planned"
         return (
-            f"{len(self._rows)} runs ({self._kind} study), {len(seeds)} seeds ({', '.join(map(str, seeds))}),"
+            f"{len(self._rows)}{missing} runs ({self._kind} study), {len(seeds)} seeds ({', '.join(map(str, seeds))}),"
             f" {questions} test examples a language, {hours:.1f} h of training and testing on {', '.join(devices)}."
             f" {', '.join(versions)}.\n\n"
             "Scores are percentages, as mean ± standard deviation over the seeds; the best of each column is bold."

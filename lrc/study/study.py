@@ -1,7 +1,8 @@
 """`lrc study`: runs what a study file plans, skipping what is done, and writes the results."""
 
 import fcntl
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,7 +44,8 @@ def run_study(file: Path, out: Path | None, dry_run: bool, engine: str, workers:
         planned = [*(cell for cells in study.search.values() for cell in cells), *study.cells]
         for cell in planned:
             note(f"  {cell.name}{'  (done)' if _result(folder, cell).is_file() else ''}")
-        note(_left(folder, planned, sum(not _result(folder, cell).is_file() for cell in planned)))
+        finished = _rows(folder, planned)
+        note(_left(finished, len(planned) - len(finished)))
         return folder
     require("pyarrow", "study", "writing results")
     folder.mkdir(parents=True, exist_ok=True)
@@ -52,14 +54,15 @@ def run_study(file: Path, out: Path | None, dry_run: bool, engine: str, workers:
         note(f"{plan}; writing to {folder}")
         search = [cell for cells in study.search.values() for cell in cells]
         cells = study.cells
-        rows = {row.run: row for row in _run_all(folder, search, "search", engine, workers)}
+        rows = {row.run: row for row in _run_all(folder, search, "search", engine, workers, lambda _: None)}
         if search:
             best = {key: _best(rows, planned) for key, planned in study.search.items()}
             cells = [cell.with_lr(best[cell.settings["method"], cell.settings["task"]]) for cell in cells]
             for (method, task), lr in best.items():
                 note(f"search: {method} on {task}: learning rate {lr:g}")
             write_json(folder / SEARCH, [_searched(rows, planned, best[key]) for key, planned in study.search.items()])
-        done = _run_all(folder, cells, study.name, engine, workers)
+        # After each run, so that a report can be made of those that are done.
+        done = _run_all(folder, cells, study.name, engine, workers, lambda rows: write_results(folder, rows))
         write_results(folder, done)
     failed = [row.run for row in done if row.error]
     if failed:
@@ -108,15 +111,20 @@ def _same_study(folder: Path, study: Study) -> None:
         Row.from_json(read_json(result), str(result))
 
 
-def _run_all(folder: Path, cells: Sequence[Cell], what: str, engine: str, workers: int) -> list[Row]:
-    """Runs what is not done yet and returns all rows in order."""
+def _run_all(
+    folder: Path, cells: Sequence[Cell], what: str, engine: str, workers: int, write: Callable[[list[Row]], None]
+) -> list[Row]:
+    """Runs what is not done yet and returns all rows in order; `write` gets those that are there after each run."""
     waiting = [cell for cell in cells if not _result(folder, cell).is_file()]
     if waiting:
+        lock = threading.Lock()
         with progress(what, len(cells), len(cells) - len(waiting)) as advance:
 
             def done(cell: Cell) -> None:
-                left = sum(not _result(folder, other).is_file() for other in cells)
-                advance(1, f"{cell.name}; {_left(folder, cells, left)}")
+                with lock:
+                    rows = _rows(folder, cells)
+                    write(rows)
+                    advance(1, f"{cell.name}; {_left(rows, len(cells) - len(rows))}")
 
             ENGINES[engine](folder / _RUNS, waiting, workers, done, lambda text: advance(0, text))
     return _rows(folder, cells)
@@ -131,9 +139,9 @@ def _rows(folder: Path, cells: Sequence[Cell]) -> list[Row]:
     return [Row.from_json(read_json(path), str(path)) for path in paths if path.is_file()]
 
 
-def _left(folder: Path, cells: Sequence[Cell], left: int) -> str:
+def _left(rows: Sequence[Row], left: int) -> str:
     """Says how long the runs that are left take, one after the other, going by those that are done."""
-    seconds = [row.train_seconds + row.test_seconds for row in _rows(folder, cells) if not row.error]
+    seconds = [row.train_seconds + row.test_seconds for row in rows if not row.error]
     if not seconds or not left:
         return f"{left} runs left"
     return f"{left} runs left, {left * sum(seconds) / len(seconds) / 60:.0f} min of work as they went so far"

@@ -50,6 +50,8 @@ def test_a_killed_study_ends_with_the_same_results(tiny: Path, finished_study: P
         wait_for(lambda pattern=pattern, count=count: len(list(out.glob(pattern))) >= count)
         process.send_signal(signal.SIGKILL)
         process.wait()
+    lrc("report", out)
+    assert " of 4 planned runs" in (out / "report/report.md").read_text()
     assert start_study(file, out).wait() == 0
     assert comparable(out) == comparable(finished_study)
     rows = read_results(out)
