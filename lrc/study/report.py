@@ -55,7 +55,7 @@ def report_study(folder: Path, out: Path | None) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     groups = configurations(rows, list(study.get("vary", {})))
     search = read_json(folder / SEARCH) if (folder / SEARCH).is_file() else []
-    text = _Report(document["name"], kind, rows, len(document["cells"]), groups, search, Plotter(out)).text()
+    text = _Report(document["name"], kind, rows, len(document.get("cells", rows)), groups, search, Plotter(out)).text()
     write_file(out / MARKDOWN, text.encode())
     body = markdown.MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
     write_file(out / PAGE, _page(document["name"], body, out).encode())
