@@ -6,6 +6,7 @@ from typing import Any
 
 from .data.tasks import QA
 from .errors import UserError
+from .settings import TrainSettings
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,14 @@ class Method:
 
 # lrc's own method, of which every part can be chosen.
 OWN = "lrc"
+# The part that each of these settings says more about.
+_ABOUT = {
+    "prompt_init": "prompt_length",
+    "prompt_layers": "prompt_length",
+    "reparametrise": "prompt_length",
+    "lora_kind": "lora_rank",
+    "parallel_adapters": "bottleneck",
+}
 
 # The rates are those of the papers and of PEFT's documentation for few labels; a study searches around them.
 METHODS = {
@@ -141,6 +150,10 @@ def method_settings(name: str, kind: str, given: Mapping[str, Any]) -> dict[str,
         for setting in ("prompt_layers", "reparametrise", "parallel_adapters", "scaling", "bias"):
             if chosen.get(setting):
                 raise _no_part(setting, chosen[setting], f"only --method {OWN} takes it")
+    for setting, part in _ABOUT.items():
+        value = chosen.get(setting)
+        if value not in (None, getattr(TrainSettings, setting)) and not chosen.get(part, defaults[part]):
+            raise _no_part(setting, value, f"there is nothing it is about without --{part.replace('_', '-')}")
     if method.source_only:
         if not chosen.get("source"):
             raise UserError(f"--method {name}: learns from source labels alone; give them with --source FILE")

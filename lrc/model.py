@@ -194,8 +194,7 @@ def build_model(
 def _add_adapters(encoder: nn.Module, settings: TrainSettings, frozen: Callable[[str], bool]) -> None:
     # Found before anything is wrapped. LoRA comes first, as it freezes everything else; scaling folds into the layer
     # that it stands next to.
-    outputs = [path for path in feed_forward_outputs(encoder) if not frozen(path)]
-    keyed = [path for path in keys_and_values(encoder) if not frozen(path)]
+    outputs, keyed = feed_forward_outputs(encoder), keys_and_values(encoder)
     if settings.lora_rank:
         add_lora(encoder, settings.lora_rank, settings.lora_kind, frozen)
     if (settings.bottleneck or settings.scaling) and not outputs:
@@ -203,11 +202,10 @@ def _add_adapters(encoder: nn.Module, settings: TrainSettings, frozen: Callable[
             f"--backbone {settings.backbone}: {type(encoder).__name__} has no feed-forward blocks for adapters;"
             " use another method"
         )
+    if settings.scaling and not keyed:
+        raise UserError(f"--scaling: lrc does not know the keys and values of {type(encoder).__name__}; leave it out")
+    outputs, keyed = ([path for path in paths if not frozen(path)] for paths in (outputs, keyed))
     if settings.scaling:
-        if not keyed:
-            raise UserError(
-                f"--scaling: lrc does not know the keys and values of {type(encoder).__name__}; leave it out"
-            )
         add_scaling(encoder, keyed, outputs)
     if settings.bottleneck:
         add_bottlenecks(encoder, outputs, settings.bottleneck, settings.parallel_adapters)

@@ -1,5 +1,6 @@
 """A tiny multilingual backbone, a run and bundles of it, made once a session without any download."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -92,6 +93,14 @@ def tiny_arguments(backbone: Path, out: Path, task: str, *extra: object) -> list
 def train_tiny(backbone: Path, out: Path, task: str, *extra: object) -> Path:
     lrc(*tiny_arguments(backbone, out, task, *extra))
     return out
+
+
+def scores_of(model: Path, data: str) -> dict[str, object]:
+    """Returns the scores of a run or bundle on the Hindi and Chinese examples, by language."""
+    printed = lrc("eval", model, "--test", EXAMPLES / data, "--langs", "hi,zh", "--json")
+    scores: dict[str, object] = json.loads(printed)["languages"]
+    assert set(scores) == {"hi", "zh"}
+    return scores
 
 
 @pytest.fixture(scope="session")

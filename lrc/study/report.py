@@ -48,14 +48,14 @@ def report_study(folder: Path, out: Path | None) -> Path:
     markdown = require("markdown_it", "study", "writing a report")
     rows = read_results(folder)
     document = read_json(folder / STUDY)
-    kind, study = document.get("kind"), document.get("study")
-    if kind not in KINDS or not isinstance(study, dict):
+    kind, study, cells = document.get("kind"), document.get("study"), document.get("cells")
+    if kind not in KINDS or not isinstance(study, dict) or not isinstance(cells, list):
         raise UserError(f"{folder / STUDY}: not the plan of a study; run the study again into a new folder")
     out = out or folder / "report"
     out.mkdir(parents=True, exist_ok=True)
     groups = configurations(rows, list(study.get("vary", {})))
     search = read_json(folder / SEARCH) if (folder / SEARCH).is_file() else []
-    text = _Report(document["name"], kind, rows, len(document.get("cells", rows)), groups, search, Plotter(out)).text()
+    text = _Report(document["name"], kind, rows, len(cells), groups, search, Plotter(out)).text()
     write_file(out / MARKDOWN, text.encode())
     body = markdown.MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
     write_file(out / PAGE, _page(document["name"], body, out).encode())

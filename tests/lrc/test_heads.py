@@ -1,6 +1,5 @@
 """Heads: they tell the two texts apart, start where they say, and lower and export like everything else."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from lrc.heads import InteractionPairHead, QuestionSpanHead, texts_of
 from lrc.lower import lower
 from lrc.run import load_run
 from lrc.settings import TrainSettings
-from tests.conftest import EXAMPLES, lrc, tiny_arguments, train_tiny
+from tests.conftest import lrc, scores_of, tiny_arguments, train_tiny
 from tests.lrc.test_cli import refused
 
 # <s> A A </s> </s> B B B </s>, and a shorter one with padding.
@@ -58,12 +57,9 @@ def test_a_run_with_another_head_lowers_and_exports(kind: str, head: str, tiny: 
         expected, found = loaded.model(IDS, MASK), plain(IDS, MASK)
     assert all(torch.allclose(found[name], value, atol=1e-5) for name, value in expected.items())
     lrc("export", run, "--fp32", "--out", tmp_path / "bundle")
-    pattern = EXAMPLES / ("qa.{lang}.json" if kind == "qa" else "pairs.{lang}.tsv")
-    scores = [
-        json.loads(lrc("eval", path, "--test", pattern, "--langs", "hi,zh", "--json"))["languages"]
-        for path in (run, tmp_path / "bundle")
-    ]
-    assert scores[0] == scores[1]
+    assert scores_of(run, ("qa.{lang}.json" if kind == "qa" else "pairs.{lang}.tsv")) == scores_of(
+        tmp_path / "bundle", ("qa.{lang}.json" if kind == "qa" else "pairs.{lang}.tsv")
+    )
     lrc("export", run, "--int8", "--out", tmp_path / "int8")
 
 

@@ -87,7 +87,8 @@ def test_report_leads_with_what_the_study_is_about(kind: str, tmp_path: Path) ->
     rows = [row(method, seed, rate) for method, rate in (("lora", 0.8), ("full", 0.5)) for seed in range(3)]
     rows.append(row("full", 9, 0.5, error="the loss is not finite", score=None, metrics={}, outcomes={}))
     write_results(tmp_path, rows)
-    plan = {"name": "thai", "kind": kind, "study": {"vary": {"method": ["lora", "full"], "seed": [0, 1, 2, 9]}}}
+    study = {"vary": {"method": ["lora", "full"], "seed": [0, 1, 2, 9]}}
+    plan = {"name": "thai", "kind": kind, "study": study, "cells": [{"name": row.run} for row in rows]}
     (tmp_path / "study.json").write_text(json.dumps(plan))
     searched = {"method": "lora", "task": "pawsx", "lr": [1e-4, 1e-3], "dev": [None, 71.0], "best": 1e-3}
     (tmp_path / "search.json").write_text(json.dumps([searched]))

@@ -92,7 +92,7 @@ def test_the_search_sets_the_learning_rate(tiny: Path, tmp_path: Path) -> None:
 
 def test_ray_gives_the_same_results(tiny: Path, finished_study: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    assert start_study(study_file(tmp_path, tiny), out, "--engine", "ray").wait() == 0
+    assert start_study(study_file(tmp_path, tiny), out, "--engine", "ray", "--workers", "2").wait() == 0
     assert comparable(out) == comparable(finished_study)
     # What is done is not run again, whichever engine did it.
     before = {path: path.stat().st_mtime_ns for path in out.glob("runs/*/result.json")}
