@@ -65,17 +65,17 @@ class Aligner:
 
     def __call__(
         self, hidden: Sequence[torch.Tensor], logits: Batch, batch: Batch, step: int
-    ) -> tuple[torch.Tensor, dict[str, float]]:
-        """Returns the weighted sum of the terms, and each term without its weight.
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """Returns the weighted sum of the terms, and each term without its weight, all scalars on the device.
 
         Args:
             hidden: Hidden states of the labels of this step, one tensor (batch, length, width) a layer.
             logits: The head's logits of them.
-            batch: The batch.
+            batch: The batch; `translations` stays on the CPU, where looking at it waits for nothing.
             step: Number of the step, from 0.
         """
         total = hidden[-1].new_zeros((), dtype=torch.float32)
-        values: dict[str, float] = {}
+        values: dict[str, torch.Tensor] = {}
         labels = batch["attention_mask"].bool()
         drawn: dict[str, tuple[Sequence[torch.Tensor], Batch, torch.Tensor]] = {}
 
@@ -89,7 +89,7 @@ class Aligner:
                 if not bool(batch["translations"].any()):
                     continue
                 with torch.autocast(labels.device.type, enabled=False):
-                    views = Views(hidden[-1].float(), labels, batch["translations"])
+                    views = Views(hidden[-1].float(), labels, batch["translations"].to(labels.device))
                     value = agreement(views, logits, batch.get("span_mask"))
             else:
                 kind = "unlabelled" if term.name == RETENTION and self._unlabelled else "parallel"
@@ -99,7 +99,7 @@ class Aligner:
                 if term.name != RETENTION and not bool(translations.any()):
                     continue
                 value = self._over_layers(term, states, inputs, translations)
-            values[term.name] = float(value.detach())
+            values[term.name] = value.detach()
             total = total + self._weighted(term, value, step)
         return total, values
 
@@ -120,7 +120,7 @@ class Aligner:
                 if term.name == RETENTION:
                     values.append(retention(states, before[layer].float(), mask))
                 else:
-                    values.append(HIDDEN_TERMS[term.name](Views(states, mask, translations)))
+                    values.append(HIDDEN_TERMS[term.name](Views(states, mask, translations.to(mask.device))))
             return torch.stack(values).mean()
 
     def _weighted(self, term: Term, value: torch.Tensor, step: int) -> torch.Tensor:
@@ -154,7 +154,7 @@ class Aligner:
         device = next(self._model.parameters()).device
         batch = {name: torch.from_numpy(array).to(device) for name, array in self._encoder.collate(rows).items()}
         hidden = self._model.encode_layers(*(batch[name] for name in INPUTS))
-        return hidden, batch, translations.to(device)
+        return hidden, batch, translations
 
 
 def frozen_twin(encoder: nn.Module, shared: bool) -> nn.Module:

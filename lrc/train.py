@@ -1,5 +1,6 @@
 """The training loop: few labels in, a run folder out."""
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -153,7 +154,10 @@ class Trainer:
 
     def _step(self, features: list[Feature]) -> dict[str, float]:
         settings = self._settings
-        batch = {name: value.to(self._device) for name, value in collate(features, self._encoder).items()}
+        batch = {
+            name: value if name == "translations" else value.to(self._device, non_blocking=True)
+            for name, value in collate(features, self._encoder).items()
+        }
         if self._dropout:
             # Each step has a seed of its own, so that a resumed run draws the same masks.
             torch.manual_seed(settings.seed * 1_000_003 + self.step)
@@ -163,19 +167,21 @@ class Trainer:
             hidden = self._encode(features, batch)
             logits = self.model.head(hidden[-1], batch["attention_mask"], batch["input_ids"])
             loss = task_loss(logits, batch, settings.label_smoothing)
-            terms = {"task": float(loss.detach())}
             align, values = self._aligner(hidden, logits, batch, self.step)
-            loss, terms = loss + align, terms | values
-        if not torch.isfinite(loss):
-            raise UserError(
-                f"{self._folder}: the loss is not finite at step {self.step + 1}; lower --lr ({settings.lr})"
-            )
+            terms = {"task": loss.detach(), **values}
+            loss = loss + align
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self._trained.values(), 1.0)
         self._optimizer.step()
         self._scheduler.step()
         self._optimizer.zero_grad(set_to_none=True)
-        return terms
+        # A GPU is waited for once a step, when all of its work is queued.
+        total, *seen = torch.stack([loss.detach(), *(value.float() for value in terms.values())]).tolist()
+        if not math.isfinite(total):
+            raise UserError(
+                f"{self._folder}: the loss is not finite at step {self.step + 1}; lower --lr ({settings.lr})"
+            )
+        return dict(zip(terms, seen, strict=True))
 
     def _encode(self, features: list[Feature], batch: dict[str, torch.Tensor]) -> list[torch.Tensor]:
         """Returns the hidden states of the layers that something looks at, the last one last."""
