@@ -77,9 +77,7 @@ class LowerLayers:
                 return False
             expected = self._model.encode(*inputs)
         self._kept.clear()
-        real = batch["attention_mask"].bool()
-        tolerance = 0.1 if self._precision == "bf16" else 1e-3
-        return torch.allclose(found[real].float(), expected[real].float(), atol=tolerance, rtol=tolerance)
+        return same_hidden(found, expected, batch["attention_mask"], self._precision)
 
     def hidden(self, features: Sequence[Feature], length: int) -> torch.Tensor:
         """Returns the hidden states before the first trained layer, (batch, length, width), zeros behind each input."""
@@ -128,6 +126,13 @@ class LowerLayers:
         finally:
             for index, layer in enumerate(layers):
                 self._layers[index] = layer
+
+
+def same_hidden(found: torch.Tensor, expected: torch.Tensor, attention_mask: torch.Tensor, precision: str) -> bool:
+    """Whether two ways to the same hidden states agree, up to rounding, where there is text."""
+    real = attention_mask.bool()
+    tolerance = 0.1 if precision == "bf16" else 1e-3
+    return torch.allclose(found[real].float(), expected[real].float(), atol=tolerance, rtol=tolerance)
 
 
 def gradual_unfreezing(model: TaskModel, steps: int, share: float) -> Callable[[int], None]:

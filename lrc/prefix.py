@@ -5,10 +5,12 @@ registry. It spends no positions and shifts no token, unlike prompts placed in f
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
@@ -98,6 +100,11 @@ def _attend(
 
 AttentionInterface.register(ATTENTION, _attend)
 AttentionMaskInterface.register(ATTENTION, sdpa_mask)
+
+
+def any_shape() -> AbstractContextManager[None]:
+    """Keeps attention to kernels that take a batch of a new shape as fast as the last one; cuDNN's plans each anew."""
+    return sdpa_kernel([SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH])
 
 
 def enable(encoder: nn.Module) -> None:

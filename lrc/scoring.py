@@ -15,6 +15,7 @@ from .data.examples import Example, Pair, Question
 from .data.tasks import LABELS
 from .metrics import span_scores
 from .model import TaskModel
+from .prefix import any_shape
 
 Answerer = QuestionAnswerer | ParaphraseDetector
 Progress = Callable[[int], None]
@@ -56,7 +57,7 @@ def torch_answerer(
     @torch.inference_mode()
     def run(batch: dict[str, Any]) -> dict[str, Any]:
         tensors = {name: torch.from_numpy(array).to(device) for name, array in batch.items()}
-        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"), any_shape():
             outputs = model(tensors["input_ids"], tensors["attention_mask"], tensors["token_type_ids"])
         return {name: value.float().cpu().numpy() for name, value in outputs.items()}
 

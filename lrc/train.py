@@ -22,9 +22,11 @@ from .data.tasks import find_task
 from .errors import UserError
 from .files import write_json
 from .freezing import LowerLayers, check_freezing, gradual_unfreezing
+from .graphs import EncoderGraphs
 from .methods import find_method
 from .model import INPUTS, TaskModel, build_model, task_loss
 from .optim import WeightAverage, parameter_groups
+from .prefix import any_shape
 from .prepare import TrainingData
 from .recipe import PSEUDO, SOURCE, TARGET, parse_recipe, stage_batches, stage_rate
 from .scoring import main_score, score_examples, summarise, torch_answerer
@@ -98,16 +100,25 @@ class Trainer:
         self._optimizer = torch.optim.AdamW(groups, lr=settings.lr, weight_decay=settings.weight_decay, fused=True)
         self._unfreeze = gradual_unfreezing(self.model, settings.steps, settings.unfreezing)
         self._lower: LowerLayers | None = None
-        # Dropout changes what the lower layers give in every step.
-        if settings.frozen_layers and not method.dropout:
-            lower = LowerLayers(self.model, settings.frozen_layers, self._encoder, self._device, settings.precision)
-            self._lower = lower if lower.fits(some) else None
+        self._encode_last: Callable[..., torch.Tensor] = self.model.encode
+        if not method.dropout:
+            self._save_work(backbone, some)
         self._scheduler = torch.optim.lr_scheduler.LambdaLR(self._optimizer, stage_rate(self._stages, settings.warmup))
         self._average = WeightAverage(self._trained, settings.steps, settings.average)
         self.step = 0
         self.losses: list[dict[str, float]] = []
         self.dev_curve: list[tuple[int, float]] = []
         self.seconds = 0.0
+
+    def _save_work(self, backbone: Backbone, some: list[Feature]) -> None:
+        """Takes the shortcuts that need a forward pass without chance."""
+        settings = self._settings
+        if self._device.type == "cuda" and not (settings.unfreezing or self.model.prompt or self._all_layers):
+            pad = int(backbone.config.pad_token_id or 0)
+            self._encode_last = EncoderGraphs(self.model, pad, settings.max_length, settings.precision).encode
+        elif settings.frozen_layers:
+            lower = LowerLayers(self.model, settings.frozen_layers, self._encoder, self._device, settings.precision)
+            self._lower = lower if lower.fits(some) else None
 
     @property
     def trained_share(self) -> float:
@@ -163,7 +174,7 @@ class Trainer:
             torch.manual_seed(settings.seed * 1_000_003 + self.step)
         self.model.train(self._dropout)
         self._unfreeze(self.step)
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=settings.precision == "bf16"), any_shape():
             hidden = self._encode(features, batch)
             logits = self.model.head(hidden[-1], batch["attention_mask"], batch["input_ids"])
             loss = task_loss(logits, batch, settings.label_smoothing)
@@ -192,7 +203,7 @@ class Trainer:
         )
         inputs = [batch[name] for name in INPUTS]
         with replaying:
-            return self.model.encode_layers(*inputs) if self._all_layers else [self.model.encode(*inputs)]
+            return self.model.encode_layers(*inputs) if self._all_layers else [self._encode_last(*inputs)]
 
     def _state(self) -> dict[str, torch.Tensor]:
         """Returns everything that the optimiser changes."""
