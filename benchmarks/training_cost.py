@@ -182,6 +182,8 @@ def main() -> None:
             command = [sys.executable, __file__, *sys.argv[1:], "--only", name]
             output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
             results[name].append(json.loads(output.splitlines()[-1]))
+            # A machine that is lent may be gone before the last one.
+            print(f"{name}: {results[name][-1]['steps']:.2f} steps/s", file=sys.stderr, flush=True)
     settings = settings_of(options)
     print(
         f"{settings.device}, lrc in {settings.precision}, batches of {options.batch_size}, median of {options.rounds}"
