@@ -35,6 +35,12 @@ _FRONTED = regex.compile(
 _CLAUSES = regex.compile(r"(?P<first>[^;؛；]{20,})(?P<mark>;\s|؛\s|；)(?P<second>[^;؛；]{20,}?)(?P<stop>[.।。۔]?)")
 _PLAIN = regex.compile(r"(?<![\p{L}\p{Nd}.,])[1-9][0-9]{4,}(?![\p{L}\p{Nd}.,])")
 _GROUPED = regex.compile(r"(?<![\p{L}\p{Nd}.,])[1-9][0-9]{0,2}(?:[., \u00a0\u202f][0-9]{3}){1,4}(?![\p{L}\p{Nd}.,])")
+# What a list belongs to by its order: its members must keep it.
+_RESPECTIVE = regex.compile(
+    r"\b(?:respectively|jeweils|beziehungsweise|respectivamente|respectivement|rispettivamente|соответственно|sırasıyla"
+    r"|lần lượt|mtawalia)\b|على التوالي|क्रमशः|क्रमश:|ตามลำดับ|分别|分別|それぞれ|각각",
+    regex.IGNORECASE,
+)
 _DIGITS = {"ar": "٠١٢٣٤٥٦٧٨٩", "fa": "۰۱۲۳۴۵۶۷۸۹", "ur": "۰۱۲۳۴۵۶۷۸۹", "hi": "०१२३४५६७८९", "mr": "०१२३४५६७८९"}
 _DIGITS |= {"ne": "०१२३४५६७८९", "bn": "০১২৩৪৫৬৭৮৯", "th": "๐๑๒๓๔๕๖๗๘๙", "my": "၀၁၂၃၄၅၆၇၈၉", "km": "០១២៣៤៥៦៧៨៩"}
 
@@ -63,7 +69,8 @@ def reorderings(
     formats = Formats(lang)
     for sentence, likenesses in alike(documents, frequencies, vectors):
         second = sentence.text
-        listed = [found for found in likenesses if formats.joins(sentence, found)]
+        ordered = _RESPECTIVE.search(sentence.text)
+        listed = [found for found in likenesses if not ordered and formats.joins(sentence, found)]
         if listed:
             first, other, _ = listed[rng.integers(len(listed))]
             second = exchanged(second, first, other)

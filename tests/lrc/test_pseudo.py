@@ -1,6 +1,7 @@
 """Pseudo-labels from raw text: sound offsets, repeatable, and taken by training."""
 
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -197,6 +198,23 @@ def test_reorderings_mean_the_same(tmp_path: Path, tiny: Path) -> None:
         out = tmp_path / f"{lang}.jsonl"
         lrc("pseudo", path, "--lang", lang, "--generator", "reorderings", "--backbone", tiny, "--out", out)
         assert (text, wanted, 1) in pairs_of(out)
+
+
+def test_what_a_list_belongs_to_keeps_its_order(tmp_path: Path, tiny: Path) -> None:
+    texts = {
+        "en": ("It was visited by 120 and 340 people{} that year.", ", respectively,"),
+        "ru": ("В том году туда приехали 120 и 340 человек{} из города.", ", соответственно,"),
+        "hi": ("उस साल वहाँ राम के 120 और 340 मित्र {}आए थे।", "क्रमशः "),
+    }
+    for lang, (text, ordered) in texts.items():
+        path, out = tmp_path / f"{lang}.txt", tmp_path / f"{lang}.jsonl"
+        free, bound = text.format(""), text.format(ordered)
+        path.write_text("\n\n".join([free, bound, *["In the end, it was."] * 10]) + "\n", encoding="utf-8")
+        lrc("pseudo", path, "--lang", lang, "--generator", "reorderings", "--backbone", tiny, "--out", out)
+        # Hindi has digits of its own, which int() reads as well.
+        numbers = {first: [int(n) for n in re.findall(r"\d+", second)] for first, second, _ in pairs_of(out)}
+        assert numbers[free] == [340, 120]
+        assert numbers.get(bound, [120, 340]) == [120, 340]
 
 
 def bitext(folder: Path) -> tuple[Path, Path]:
