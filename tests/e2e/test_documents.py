@@ -68,12 +68,30 @@ def test_study_files_of_a_document_plan_their_runs(tmp_path: Path) -> None:
 def test_inputs_and_studies_of_the_results_are_whole(tmp_path: Path) -> None:
     environment = {**os.environ, "LRC_DATA_DIR": str(data_dir())}
     run([str(ROOT / "benchmarks" / "pseudo_inputs.py"), "work"], tmp_path, environment)
-    made = re.findall(r"--out (\S+)", (RESULTS / "pseudo" / "README.md").read_text(encoding="utf-8"))
-    files = {name.replace("$n", str(n)).replace("$s", str(s)) for name in made for n in (16, 64) for s in (0, 1, 2)}
     assert len(json.loads((tmp_path / "work" / "en.json").read_text(encoding="utf-8"))["data"]) > 100
+    run([str(ROOT / "benchmarks" / "method_inputs.py"), "texts", "work"], tmp_path, environment)
     for path in RESULTS.glob("*/*.toml"):
+        made = re.findall(r"(?:--out|mix) (\S+)", (path.parent / "README.md").read_text(encoding="utf-8"))
+        files = {name.replace("$n", str(n)).replace("$s", str(s)) for name in made for n in (16, 64) for s in (0, 1, 2)}
         for cell in read_study(path).cells:
-            assert files.issuperset(cell.settings.get("pseudo") or ())
+            assert files.issuperset(cell.settings.get("pseudo") or ()), path
+
+
+def test_texts_of_the_method_are_mixed(tmp_path: Path) -> None:
+    for name in ("ar", "hi", "zh"):
+        (tmp_path / f"{name}.jsonl").write_text("".join(f"{name} {n}\n" for n in range(9)), encoding="utf-8")
+    mix = [
+        str(ROOT / "benchmarks" / "method_inputs.py"),
+        "mix",
+        "out/all.jsonl",
+        "4",
+        "ar.jsonl",
+        "hi.jsonl",
+        "zh.jsonl",
+    ]
+    run(mix, tmp_path, dict(os.environ))
+    lines = (tmp_path / "out" / "all.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(set(lines)) == 12 and {line[:2] for line in lines} == {"ar", "hi", "zh"}
 
 
 def run(arguments: list[str], folder: Path, environment: dict[str, str]) -> None:
@@ -85,7 +103,7 @@ def run(arguments: list[str], folder: Path, environment: dict[str, str]) -> None
 
 def test_documents_link_to_what_exists() -> None:
     results = [str(path.relative_to(ROOT)) for path in RESULTS.glob("*/README.md")]
-    assert len(results) == 2
+    assert len(results) == 3
     for document in DOCUMENTS + results:
         text = (ROOT / document).read_text(encoding="utf-8")
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):

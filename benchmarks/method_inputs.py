@@ -1,0 +1,92 @@
+"""Makes the inputs of benchmarks/results/method from the official data sets.
+
+python benchmarks/method_inputs.py texts FOLDER              (needs LRC_DATA_DIR)
+python benchmarks/method_inputs.py mix OUT LIMIT FILE...     (at most LIMIT lines of each file, drawn by chance)
+"""
+
+import json
+import os
+import random
+import sys
+from pathlib import Path
+
+_LINES_A_PASSAGE = 5
+_PASSAGES = 400
+_SOURCE_LANGS = ("ar", "de", "es", "hi", "ru", "tr", "vi", "zh")
+
+
+def main() -> None:
+    command, out, *rest = sys.argv[1:]
+    if command == "texts":
+        texts(Path(os.environ["LRC_DATA_DIR"]), Path(out))
+    else:
+        mix(Path(out), int(rest[0]), [Path(name) for name in rest[1:]])
+
+
+def texts(data: Path, out: Path) -> None:
+    """Writes the raw texts of each task and language, and the source questions that each language code-switches."""
+    out.mkdir(parents=True, exist_ok=True)
+    natural = data / "source" / "natural-en.json"
+
+    def mlqa(lang: str) -> list[str]:
+        return contexts(data / "mlqa" / "MLQA_V1" / "dev" / f"dev-context-{lang}-question-{lang}.json")
+
+    def xquad(lang: str) -> list[str]:
+        return contexts(data / "xquad" / f"xquad.{lang}.json")
+
+    def tydiqa(lang: str) -> list[str]:
+        folder = data / "tydiqa"
+        return contexts(folder / f"tydiqa-goldp.{lang}.dev.json") + contexts(folder / f"tydiqa-goldp.{lang}.train.json")
+
+    def ntrex(lang: str, lines: int) -> list[str]:
+        read = (data / "parallel" / f"ntrex.{lang}.txt").read_text(encoding="utf-8").splitlines()
+        return [" ".join(line.strip() for line in read[at : at + lines]) for at in range(0, len(read), lines)]
+
+    # What is trained for a task sees no passage of the task's own test part.
+    for task, langs, others in (
+        ("xquad", "ar de en es hi ru tr vi zh", mlqa),
+        ("mlqa", "ar de en es hi zh", xquad),
+    ):
+        for lang in langs.split():
+            english = contexts(natural) if lang == "en" else []
+            passages = others(lang) + tydiqa(lang) + ntrex(lang, _LINES_A_PASSAGE) + english
+            write(out / f"{task}.{lang}.txt", passages)
+    for lang in ["de", "en", "es", "fr", "ja", "ko", "zh"]:
+        write(out / f"pawsx.{lang}.txt", ntrex(lang, 1) + (mlqa(lang) + tydiqa(lang))[:_PASSAGES])
+
+    document = json.loads(natural.read_text(encoding="utf-8"))
+    random.Random(0).shuffle(document["data"])
+    for part, lang in enumerate(_SOURCE_LANGS):
+        # Two parts of eight a language, so that the languages differ and each question is asked in two.
+        parts = (part, (part + 3) % len(_SOURCE_LANGS))
+        articles = [article for at, article in enumerate(document["data"]) if at % len(_SOURCE_LANGS) in parts]
+        (out / f"en.{lang}.json").write_text(json.dumps({**document, "data": articles}), encoding="utf-8")
+
+
+def contexts(path: Path) -> list[str]:
+    """Returns the passages of a SQuAD file, or none where the language has no such file."""
+    if not path.exists():
+        return []
+    articles = json.loads(path.read_text(encoding="utf-8"))["data"]
+    return [
+        paragraph["context"].replace("\n", " ").strip() for article in articles for paragraph in article["paragraphs"]
+    ]
+
+
+def write(path: Path, passages: list[str]) -> None:
+    path.write_text("\n\n".join(dict.fromkeys(text for text in passages if text)) + "\n", encoding="utf-8")
+
+
+def mix(out: Path, limit: int, paths: list[Path]) -> None:
+    chance, mixed = random.Random(0), []
+    for path in paths:
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        chance.shuffle(lines)
+        mixed += lines[:limit]
+    chance.shuffle(mixed)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text("".join(mixed), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
