@@ -19,6 +19,7 @@ from .data.examples import Example
 from .data.tasks import LABELS, find_task
 from .errors import UserError
 from .lower import lower
+from .prefix import fused
 from .prepare import prepare
 from .run import Run, load_run
 from .scoring import score_examples, summarise
@@ -49,9 +50,11 @@ def export_run(folder: Path, out: Path, int8: bool, data_dir: str | None = None)
     data = prepare(replace(run.settings, data_dir=data_dir or run.settings.data_dir))
     encoder = run_folder.text_encoder(run.backbone, run.settings)
     is_qa = run_folder.is_qa(run.settings)
+    plain = lower(run.model)
     source = Source(
         tuned=run.model,
-        plain=lower(run.model),
+        plain=plain,
+        fused=lambda: fused(plain.encoder),
         inputs=["input_ids", "attention_mask"] + ["token_type_ids"] * run.model.takes_token_types,
         outputs={"start_logits": True, "end_logits": True} if is_qa else {"logits": False},
         tokenizer=run.backbone.tokenizer,

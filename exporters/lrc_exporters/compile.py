@@ -4,6 +4,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from lrc_runtime.encoding import ModelInput, TextEncoder
 from lrc_runtime.manifest import CONFIG, MODEL, TOKENIZER, Manifest, describe_files, write_manifest
 from lrc_runtime.session import Session
 
+from .fusion import fuse
 from .graph import export_graph
 from .proof import largest_difference, prove, torch_run
 from .quantize import quantize
@@ -34,6 +36,7 @@ class Source:
     Attributes:
         tuned: The module as it was trained, the reference of the proof.
         plain: The same, lowered: no adapters, every learned thing a constant.
+        fused: While the context that it gives lasts, `plain` emits the operators of `operators` when it is exported.
         inputs: Names of the arrays that both take, in order, of those that `TextEncoder.collate` makes.
         outputs: Names of the outputs, and whether their second axis is the length.
         tokenizer: The tokenizer, saved as `tokenizer.json`.
@@ -44,6 +47,7 @@ class Source:
 
     tuned: nn.Module
     plain: nn.Module
+    fused: Callable[[], AbstractContextManager[None]]
     inputs: list[str]
     outputs: Outputs
     tokenizer: Tokenizer
@@ -90,11 +94,13 @@ def _write(source: Source, manifest: Manifest, score: Score, folder: Path, say: 
     graph = folder / MODEL
     sample = source.encoder.collate(source.texts[:2])
     batch = {name: torch.from_numpy(sample[name]) for name in source.inputs}
-    export_graph(source.plain, batch, list(source.outputs), source.outputs, graph)
+    with source.fused():
+        export_graph(source.plain, batch, list(source.outputs), source.outputs, graph)
+    fused = fuse(graph)
     session = Session(graph)
     proof["tuned_to_onnx_fp32"] = prove("ONNX export", _difference(source, reference, session))
     say("scoring the float32 graph")
-    metrics: dict[str, Any] = {**manifest.metrics, "fp32": score(session)}
+    metrics: dict[str, Any] = {**manifest.metrics, "fused_nodes": fused, "fp32": score(session)}
 
     if manifest.precision == INT8:
         say("quantising to int8")

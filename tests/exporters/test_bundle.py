@@ -30,6 +30,8 @@ def test_manifest_tells_what_was_proved_and_measured(fixture: str, request: pyte
     assert {len(ids) for ids in manifest.training["shot_ids"].values()} == {8}
     assert "backbone" in manifest.licences
     # Six products a layer in two layers; pairs have no product beyond the encoder's in this form.
+    # One attention and one GELU a layer, two norms a layer and that of the embeddings.
+    assert manifest.metrics["fused_nodes"] == {"attention": 2, "gelu": 2, "layer_norm": 5}
     assert manifest.metrics["quantised_nodes"] == {"matmul": 12, "embedding": 1}
 
 
