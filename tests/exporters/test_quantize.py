@@ -11,7 +11,8 @@ from torch import nn
 from lrc_exporters import proof
 from lrc_exporters.graph import export_graph
 from lrc_exporters.proof import ProofError
-from lrc_exporters.quantize import QuantizationError, quantize, quantize_rows
+from lrc_exporters.quantize import QuantizationError, quantize
+from lrc_exporters.tables import BLOCK, quantize_blocks, quantize_rows
 from lrc_runtime.session import Session
 
 
@@ -55,15 +56,18 @@ def test_graph_takes_any_batch_and_length(graph: Path, shape: tuple[int, int]) -
     assert np.abs(run(graph, ids) - expected.numpy()).max() < 1e-4
 
 
-def test_quantised_graph_is_smaller_and_close(graph: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("bits", "share", "error"), [(8, 0.4, 0.05), (4, 0.25, 0.15)])
+def test_quantised_graph_is_smaller_and_close(
+    graph: Path, tmp_path: Path, bits: int, share: float, error: float
+) -> None:
     target = tmp_path / "int8.onnx"
-    assert quantize(graph, target) == {"matmul": 1, "embedding": 1}
-    assert target.stat().st_size < 0.4 * graph.stat().st_size
+    assert quantize(graph, target, bits) == {"matmul": 1, "embedding": 1}
+    assert target.stat().st_size < share * graph.stat().st_size
     types = {node.op_type for node in onnx.load(target).graph.node}
     assert {"MatMulInteger", "Gather", "MatMul"} <= types
     ids = np.random.default_rng(0).integers(20, 2000, (4, 30))
     exact = run(graph, ids)
-    assert np.abs(run(target, ids) - exact).max() < 0.05 * np.abs(exact).max()
+    assert np.abs(run(target, ids) - exact).max() < error * np.abs(exact).max()
 
 
 def test_quantising_is_deterministic(graph: Path, tmp_path: Path) -> None:
@@ -100,3 +104,24 @@ def test_proof_refuses_a_difference(difference: float) -> None:
     with pytest.raises(ProofError):
         proof.prove("export", difference)
     assert proof.prove("export", 5e-5) == 5e-5
+
+
+def test_table_of_four_bits_comes_out_as_it_was() -> None:
+    rng = np.random.default_rng(0)
+    numbers = rng.integers(-8, 8, (500, 96))
+    numbers[:, ::BLOCK] = -8
+    scales = rng.normal(0, 0.1, (500, 3)).astype(np.float16)
+    table = (numbers.reshape(500, 3, BLOCK) * scales[..., None].astype(np.float32)).reshape(500, 96)
+    table[7] = 0
+    packed, found = quantize_blocks(table)
+    assert packed.shape == (500, 48) and found.shape == (500, 3)
+    signed = np.concatenate([packed & 15, packed >> 4], axis=1).astype(np.float32) - 8
+    assert np.array_equal((signed.reshape(500, 3, BLOCK) * found[..., None].astype(np.float32)).reshape(500, 96), table)
+
+
+def test_blocks_of_any_table_are_close() -> None:
+    table = np.random.default_rng(0).normal(0, [[1], [1000], [1e-3]], (3, 64)).astype(np.float32)
+    packed, scales = quantize_blocks(table)
+    signed = np.concatenate([packed & 15, packed >> 4], axis=1).astype(np.float32) - 8
+    error = (signed.reshape(3, 2, BLOCK) * scales[..., None].astype(np.float32)).reshape(3, 64) - table
+    assert np.sqrt(np.square(error).mean(axis=1) / np.square(table).mean(axis=1)).max() < 0.1
