@@ -3,7 +3,7 @@
 import errno
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -229,12 +229,46 @@ def export(
     run: Annotated[Path, typer.Argument(help="A finished run folder.", metavar="RUN")],
     out: Annotated[Path, typer.Option(help="Bundle folder to write.")],
     int8: Annotated[bool, typer.Option("--int8/--fp32", help="Quantise to int8, or keep float32.")] = True,
+    langs: Annotated[
+        str | None, typer.Option(help="Languages it serves, all for a whole vocabulary; default the run's.")
+    ] = None,
+    corpus: Annotated[
+        list[str] | None, typer.Option(help="Text whose pieces the vocabulary keeps; {lang} for each language.")
+    ] = None,
+    pieces: Annotated[int | None, typer.Option(help="Most pieces to keep, the most frequent.", min=1)] = None,
+    table_bits: Annotated[Literal["4", "8"], typer.Option(help="Bits of the embedding table.")] = "4",
+    gate_data: Annotated[
+        str | None, typer.Option(help="Labels for the gate; {lang} for each language; default the run's dev.")
+    ] = None,
+    max_drop: Annotated[
+        float | None, typer.Option(help="Points a language may lose; default 1.0 F1, 0.5 accuracy.", min=0)
+    ] = None,
+    without: Annotated[
+        list[str] | None, typer.Option(help="Leave out vocabulary, fusion, quantisation or gate.")
+    ] = None,
+    force: Annotated[bool, typer.Option(help="Write the bundle although a language loses more.")] = False,
+    explain: Annotated[bool, typer.Option(help="Print what each pass did and took.")] = False,
     data_dir: DataDir = None,
 ) -> None:
     """Compile a run into a bundle: lowered, exported, quantised, proved."""
     from .export import export_run
+    from .settings import split_langs
 
-    export_run(run, out, int8, data_dir)
+    export_run(
+        run,
+        out,
+        int8=int8,
+        langs=split_langs(langs),
+        corpus=corpus or [],
+        pieces=pieces,
+        table_bits=int(table_bits),
+        gate_data=gate_data,
+        max_drop=max_drop,
+        without=without or [],
+        force=force,
+        explain=explain,
+        data_dir=data_dir,
+    )
 
 
 @app.command()

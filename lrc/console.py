@@ -1,8 +1,8 @@
 """What the commands show: progress bars and tables, on standard error unless they are the result."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import (
@@ -15,6 +15,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from lrc_exporters.compile import Step
 
 _ERR = Console(stderr=True, highlight=False)
 _OUT = Console(highlight=False)
@@ -59,6 +62,15 @@ def steps(what: str) -> Iterator[Callable[[str], None]]:
             status.update(f"{what}: {step}")
 
         yield say
+
+
+def pass_table(passes: "Sequence[Step]") -> None:
+    """Prints what each pass of the compiler did, on standard output."""
+    table = Table("pass", "what it does", "outcome", "seconds", title="passes")
+    for each in passes:
+        seconds = "" if each.outcome is None else f"{each.seconds:.1f}"
+        table.add_row(each.name, each.does, each.outcome or "left out", seconds)
+    _OUT.print(table)
 
 
 def score_table(title: str, summary: dict[str, Any]) -> None:

@@ -2,70 +2,118 @@
 
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lrc_exporters.compile import FP32, INT8, Source, compile_bundle
-from lrc_runtime import ParaphraseDetector, QuestionAnswerer
+from lrc_exporters.build import Options, Source
+from lrc_exporters.compile import FP32, INT8, OPTIONAL, compile_bundle
 from lrc_runtime.encoding import ModelInput, TextEncoder
 from lrc_runtime.manifest import PARAPHRASE, QUESTION_ANSWERING, Manifest
-from lrc_runtime.session import Session
 
 from . import run as run_folder
 from .batches import build_features
-from .console import note, score_table, steps
-from .data.examples import Example
-from .data.tasks import LABELS, find_task
+from .console import note, pass_table, score_table, steps
+from .data.examples import Example, texts_of
+from .data.tasks import LABELS
 from .errors import UserError
+from .evidence import gate_examples, score_model, vocabulary_choice
 from .lower import lower
 from .prefix import fused
 from .prepare import prepare
 from .run import Run, load_run
-from .scoring import score_examples, summarise
 
+# Points that a language may lose at the gate.
+_MAX_F1_DROP = 1.0
+_MAX_ACCURACY_DROP = 0.5
 # Real inputs for tracing and proof: enough for batches of seven with different lengths.
 _PROOF_INPUTS = 14
 
 
-def export_run(folder: Path, out: Path, int8: bool, data_dir: str | None = None) -> Manifest:
+def export_run(
+    folder: Path,
+    out: Path,
+    int8: bool = True,
+    langs: Sequence[str] = (),
+    corpus: Sequence[str] = (),
+    pieces: int | None = None,
+    table_bits: int = 4,
+    gate_data: str | None = None,
+    max_drop: float | None = None,
+    without: Sequence[str] = (),
+    force: bool = False,
+    explain: bool = False,
+    data_dir: str | None = None,
+) -> Manifest:
     """Compiles a finished run into a bundle and prints its scores before and after.
 
     Args:
         folder: The run.
         out: The bundle folder, which must not exist.
         int8: Whether to quantise.
+        langs: Languages that the bundle serves, whose pieces it keeps; `all` leaves the vocabulary whole; those that
+            the run was trained on when empty.
+        corpus: Files or folders of text whose pieces are kept; `{lang}` stands for each language.
+        pieces: Most pieces to keep, the most frequent of the corpus.
+        table_bits: Bits of the embedding table, 4 or 8.
+        gate_data: Labelled examples for the gate, `{lang}` standing for each language; the run's own dev when None.
+        max_drop: Points that a language may lose; 1.0 F1 or 0.5 of accuracy when None.
+        without: Passes to leave out.
+        force: Whether to write the bundle although a language loses more.
+        explain: Whether to print what each pass did.
         data_dir: Where the run's data lies now, if it has moved.
 
     Returns:
         The bundle's manifest.
 
     Raises:
-        UserError: If the run cannot be loaded, its data is gone, or `out` exists or its disk is too full.
+        UserError: If the run cannot be loaded, its data is gone, `out` exists or its disk is too full, or an option
+            names nothing that exists.
     """
     if out.exists():
         raise UserError(f"--out {out}: exists already; name a new folder")
+    for name in without:
+        if name not in OPTIONAL:
+            raise UserError(f"--without {name}: no pass that can be left out; choose from {', '.join(OPTIONAL)}")
+    if pieces and not corpus:
+        raise UserError("--pieces: needs text to count pieces in; give --corpus too")
     run = load_run(folder)
     _check_space(run, out)
     data = prepare(replace(run.settings, data_dir=data_dir or run.settings.data_dir))
-    encoder = run_folder.text_encoder(run.backbone, run.settings)
     is_qa = run_folder.is_qa(run.settings)
+    served = list(langs) or [*run.settings.langs]
+    whole = served == ["all"]
+    served = run.settings.langs if whole else served
+    examples = gate_examples(run, data.dev, served, gate_data)
     plain = lower(run.model)
+    encoder = run_folder.text_encoder(run.backbone, run.settings)
     source = Source(
         tuned=run.model,
         plain=plain,
+        table=plain.encoder.get_input_embeddings(),  # type: ignore[operator]
         fused=lambda: fused(plain.encoder),
         inputs=["input_ids", "attention_mask"] + ["token_type_ids"] * run.model.takes_token_types,
         outputs={"start_logits": True, "end_logits": True} if is_qa else {"logits": False},
         tokenizer=run.backbone.tokenizer,
         encoder=encoder,
         texts=_proof_inputs(data.target + data.source, encoder),
+        samples={lang: [text for example in group for text in texts_of(example)] for lang, group in examples.items()},
         config=_config(run, is_qa),
+        score=lambda model, encoder: score_model(model, encoder, run, examples),
+    )
+    quantised = int8 and "quantisation" not in without
+    options = Options(
+        vocabulary=None if whole else vocabulary_choice(served, corpus, pieces),
+        without=frozenset(without) | frozenset([] if int8 else ["quantisation"]),
+        table_bits=table_bits,
+        max_drop=(_MAX_F1_DROP if is_qa else _MAX_ACCURACY_DROP) if max_drop is None else max_drop,
+        force=force,
     )
     manifest = Manifest(
         task=QUESTION_ANSWERING if is_qa else PARAPHRASE,
-        languages=run.settings.langs,
-        precision=INT8 if int8 else FP32,
+        languages=served,
+        precision=INT8 if quantised else FP32,
         labels=[] if is_qa else LABELS,
         windowing=run_folder.windowing(run.settings),
         decoding=run_folder.decoding(run.settings),
@@ -76,34 +124,17 @@ def export_run(folder: Path, out: Path, int8: bool, data_dir: str | None = None)
             "labels": f"those of {run.settings.train or run.settings.task}; see its source",
         },
     )
-
-    def score(session: Session) -> dict[str, Any] | None:
-        return score_session(session, run, encoder, data.dev)
-
     began = time.monotonic()
     with steps("export") as say:
-        written = compile_bundle(source, manifest, score, out, say)
+        written, passes = compile_bundle(source, manifest, options, out, say)
     size = sum(entry["bytes"] for entry in written.files.values())
-    note(f"wrote {out}: {size / 1e6:.0f} MB in {time.monotonic() - began:.0f} s")
-    for precision in ("fp32", "int8"):
+    note(f"wrote {out}: {size / 1e6:.1f} MB in {time.monotonic() - began:.0f} s")
+    if explain:
+        pass_table(passes)
+    for precision in ("run", "fp32", "int8"):
         if written.metrics.get(precision):
             score_table(f"{run.settings.task}: dev examples, {precision}", written.metrics[precision])
     return written
-
-
-def score_session(
-    session: Session, run: Run, encoder: TextEncoder, dev: dict[str, list[Example]]
-) -> dict[str, Any] | None:
-    """Scores a graph on the run's dev examples; None where there are none."""
-    decoding = run_folder.decoding(run.settings)
-    answerer: QuestionAnswerer | ParaphraseDetector = (
-        QuestionAnswerer(encoder, session, decoding)
-        if run_folder.is_qa(run.settings)
-        else ParaphraseDetector(encoder, session, LABELS)
-    )
-    metric = find_task(run.settings.task).metric
-    scores = {lang: score_examples(answerer, examples, metric) for lang, examples in dev.items() if examples}
-    return summarise(scores) if scores else None
 
 
 def _proof_inputs(examples: list[Example], encoder: TextEncoder) -> list[ModelInput]:

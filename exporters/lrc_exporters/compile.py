@@ -1,125 +1,206 @@
-"""The compiler: graph, quantisation, proof and packing, in this order."""
+"""The compiler: a pipeline of named passes over a plain module."""
 
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import torch
-from tokenizers import Tokenizer
-from torch import nn
 
-from lrc_runtime.encoding import ModelInput, TextEncoder
-from lrc_runtime.manifest import CONFIG, MODEL, TOKENIZER, Manifest, describe_files, write_manifest
-from lrc_runtime.session import Session
+from lrc_runtime.encoding import TextEncoder
+from lrc_runtime.manifest import CARD, CONFIG, MODEL, TOKENIZER, Manifest, describe_files, write_manifest
 
+from . import gate
+from .build import Build, Options, Source
+from .card import model_card
 from .fusion import fuse
+from .gate import Scored
 from .graph import export_graph
-from .proof import largest_difference, prove, torch_run
+from .proof import prove, torch_run
 from .quantize import quantize
+from .vocabulary import describe, kept_pieces, renumber, trim_table, trim_tokenizer
 
 INT8, FP32 = "int8", "fp32"
 
-# Outputs by name and whether their second axis is the length.
-Outputs = dict[str, bool]
-Score = Callable[[Session], dict[str, Any] | None]
+
+def lowering(build: Build) -> str:
+    """Proves the lowered module and scores it, which is what the gate compares with."""
+    source = build.source
+    difference = build.difference(torch_run(source.plain))
+    build.proof["tuned_to_lowered"] = prove("lowering", difference)
+    build.metrics["run"] = source.score(torch_run(source.plain), source.encoder)
+    return f"outputs differ by {difference:.1e}"
+
+
+def vocabulary(build: Build) -> str:
+    """Cuts the pieces of other languages out of tokenizer and embedding table."""
+    choice = build.options.vocabulary
+    if choice is None:
+        return "left whole"
+    source = build.source
+    before = source.table.num_embeddings
+    kept = kept_pieces(source.tokenizer, choice)
+    build.tokenizer = trim_tokenizer(source.tokenizer, kept)
+    build.encoder = TextEncoder(build.tokenizer, source.encoder.windowing)
+    build.renumbering = renumber(kept, source.encoder.unknown_id, before)
+    trim_table(source.table, kept)
+    source.config["vocab_size"] = len(kept)
+    build.metrics["vocabulary"] = {
+        "pieces": len(kept),
+        "of": before,
+        "languages": {
+            lang: {"before": describe(source.tokenizer, texts), "after": describe(build.tokenizer, texts)}
+            for lang, texts in source.samples.items()
+        },
+    }
+    return f"{len(kept)} of {before} pieces"
+
+
+def graph(build: Build) -> str:
+    """Exports the module to ONNX, attention as one operator where fusion is on."""
+    source = build.source
+    sample = source.encoder.collate(source.texts[:2])
+    limit = source.table.num_embeddings - 1
+    batch = {name: torch.from_numpy(sample[name]).clamp(max=limit) for name in source.inputs}
+    with nullcontext() if "fusion" in build.options.without else source.fused():
+        export_graph(source.plain, batch, list(source.outputs), source.outputs, build.graph)
+    return f"{build.graph.stat().st_size / 1e6:.0f} MB"
+
+
+def fusion(build: Build) -> str:
+    """Counts the fused operators and lets batches without padding go without a mask."""
+    counts = fuse(build.graph)
+    build.metrics["fused_nodes"] = counts
+    return ", ".join(f"{count} {name}" for name, count in counts.items())
+
+
+def proof(build: Build) -> str:
+    """Proves the float32 graph against the tuned module, and scores it."""
+    session = build.open()
+    difference = build.difference(session)
+    build.proof["tuned_to_onnx_fp32"] = prove("ONNX export", difference)
+    build.metrics["fp32"] = build.source.score(session, build.encoder)
+    return f"outputs differ by {difference:.1e}"
+
+
+def quantisation(build: Build) -> str:
+    """Products in int8, the embedding table in 4 or 8 bits."""
+    quantised = build.folder / f"{MODEL}.int8"
+    build.session = None
+    counts = quantize(build.graph, quantised, build.options.table_bits)
+    quantised.replace(build.graph)
+    session = build.open()
+    build.metrics["quantised_nodes"] = counts
+    # Logits move under quantisation by design: what counts is the score, measured beside this.
+    build.proof["fp32_to_int8_logits"] = build.difference(session)
+    build.metrics["int8"] = build.source.score(session, build.encoder)
+    return f"{counts['matmul']} products, {build.graph.stat().st_size / 1e6:.1f} MB"
+
+
+def gate_pass(build: Build) -> str:
+    """Refuses a bundle that loses more than it may in some language."""
+    before, after = build.metrics["run"], build.metrics.get("int8", build.metrics.get("fp32"))
+    found = gate.losses(before, after) if before and after else {}
+    kept = gate.check(found, build.options.max_drop, build.options.force)
+    unproved = [lang for lang in build.manifest.languages if lang not in found]
+    build.metrics["gate"] = {**kept, "unproved": unproved}
+    if not found:
+        return "no labelled examples: nothing proved"
+    worst = max(found, key=lambda lang: found[lang].loss)
+    mean = float(np.mean([loss.loss for loss in found.values()]))
+    forced = "; passed by force" if kept["forced"] else ""
+    unknown = f"; unproved: {', '.join(unproved)}" if unproved else ""
+    return f"loses {mean:+.2f} on average, {found[worst].loss:+.2f} in {worst}{forced}{unknown}"
+
+
+def packing(build: Build) -> str:
+    """Writes tokenizer, configuration, model card and manifest."""
+    source, folder = build.source, build.folder
+    build.tokenizer.save(str(folder / TOKENIZER), pretty=False)
+    (folder / CONFIG).write_text(json.dumps(source.config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    summaries = {name: value.summary if isinstance(value, Scored) else value for name, value in build.metrics.items()}
+    metrics = {**build.manifest.metrics, **summaries, "largest_difference": build.proof}
+    manifest = replace(build.manifest, metrics=metrics)
+    (folder / CARD).write_text(model_card(manifest), encoding="utf-8")
+    build.manifest = replace(manifest, files=describe_files(folder))
+    write_manifest(build.manifest, folder)
+    return f"{sum(entry['bytes'] for entry in build.manifest.files.values()) / 1e6:.1f} MB"
 
 
 @dataclass(frozen=True)
-class Source:
-    """What is compiled.
+class Pass:
+    """One step of the pipeline: its name, what it does to a build, and whether it may be left out."""
 
-    Attributes:
-        tuned: The module as it was trained, the reference of the proof.
-        plain: The same, lowered: no adapters, every learned thing a constant.
-        fused: While the context that it gives lasts, `plain` emits the operators of `operators` when it is exported.
-        inputs: Names of the arrays that both take, in order, of those that `TextEncoder.collate` makes.
-        outputs: Names of the outputs, and whether their second axis is the length.
-        tokenizer: The tokenizer, saved as `tokenizer.json`.
-        encoder: Pads batches of `texts`.
-        texts: Real model inputs of different lengths, at least seven, for tracing and proof.
-        config: Content of `config.json`, with which optimum opens the bundle.
-    """
-
-    tuned: nn.Module
-    plain: nn.Module
-    fused: Callable[[], AbstractContextManager[None]]
-    inputs: list[str]
-    outputs: Outputs
-    tokenizer: Tokenizer
-    encoder: TextEncoder
-    texts: Sequence[ModelInput]
-    config: dict[str, Any]
+    name: str
+    run: Callable[[Build], str]
+    optional: bool = False
 
 
-def compile_bundle(source: Source, manifest: Manifest, score: Score, out: Path, say: Callable[[str], None]) -> Manifest:
+PASSES = (
+    Pass("lowering", lowering),
+    Pass("vocabulary", vocabulary, optional=True),
+    Pass("graph", graph),
+    Pass("fusion", fusion, optional=True),
+    Pass("proof", proof),
+    Pass("quantisation", quantisation, optional=True),
+    Pass("gate", gate_pass, optional=True),
+    Pass("packing", packing),
+)
+OPTIONAL = tuple(each.name for each in PASSES if each.optional)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one pass did: its name, what it is for, how it came out (None where it was left out) and its seconds."""
+
+    name: str
+    does: str
+    outcome: str | None
+    seconds: float
+
+
+def compile_bundle(
+    source: Source, manifest: Manifest, options: Options, out: Path, say: Callable[[str], None]
+) -> tuple[Manifest, list[Step]]:
     """Writes a bundle.
 
     Args:
         source: What is compiled.
-        manifest: The manifest without files and with the metrics of the run itself; its `precision` decides
-            on quantisation.
-        score: Scores a session on labelled data, for the metrics before and after quantisation.
+        manifest: The manifest without files and with the metrics of the run itself.
+        options: How it is compiled.
         out: The bundle folder, which must not exist; it appears only when everything has succeeded.
         say: Told each pass as it begins.
 
     Returns:
-        The manifest as written.
+        The manifest as written, and what each pass did.
 
     Raises:
         ProofError: If a graph does not compute what the module computes.
         QuantizationError: If quantisation left something out.
+        VocabularyError: If the tokenizer cannot be trimmed.
+        GateError: If a language loses too much.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    steps = []
     try:
         partial.chmod(0o755)
-        written = _write(source, manifest, score, partial, say)
+        build = Build(source, options, manifest, partial, source.tokenizer, source.encoder)
+        for each in PASSES:
+            does = (each.run.__doc__ or "").strip()
+            if each.name in options.without:
+                steps.append(Step(each.name, does, None, 0.0))
+                continue
+            say(each.name)
+            began = time.monotonic()
+            outcome = each.run(build)
+            steps.append(Step(each.name, does, outcome, time.monotonic() - began))
         partial.rename(out)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return written
-
-
-def _write(source: Source, manifest: Manifest, score: Score, folder: Path, say: Callable[[str], None]) -> Manifest:
-    say("proving the lowered module against the tuned one")
-    reference = torch_run(source.tuned)
-    proof = {"tuned_to_lowered": prove("lowering", _difference(source, reference, torch_run(source.plain)))}
-
-    say("exporting the graph")
-    graph = folder / MODEL
-    sample = source.encoder.collate(source.texts[:2])
-    batch = {name: torch.from_numpy(sample[name]) for name in source.inputs}
-    with source.fused():
-        export_graph(source.plain, batch, list(source.outputs), source.outputs, graph)
-    fused = fuse(graph)
-    session = Session(graph)
-    proof["tuned_to_onnx_fp32"] = prove("ONNX export", _difference(source, reference, session))
-    say("scoring the float32 graph")
-    metrics: dict[str, Any] = {**manifest.metrics, "fused_nodes": fused, "fp32": score(session)}
-
-    if manifest.precision == INT8:
-        say("quantising to int8")
-        quantised = folder / f"{MODEL}.int8"
-        metrics["quantised_nodes"] = quantize(graph, quantised)
-        quantised.replace(graph)
-        session = Session(graph)
-        # Logits move under quantisation by design: what counts is the score, measured beside this.
-        proof["fp32_to_int8_logits"] = _difference(source, reference, session)
-        say("scoring the int8 graph")
-        metrics["int8"] = score(session)
-
-    say("packing")
-    source.tokenizer.save(str(folder / TOKENIZER))
-    (folder / CONFIG).write_text(json.dumps(source.config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    written = replace(manifest, metrics={**metrics, "largest_difference": proof}, files=describe_files(folder))
-    write_manifest(written, folder)
-    return written
-
-
-def _difference(source: Source, reference: Any, candidate: Any) -> float:
-    return largest_difference(reference, candidate, source.encoder, source.texts, source.inputs)
+    return build.manifest, steps

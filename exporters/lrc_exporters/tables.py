@@ -10,8 +10,9 @@ BLOCK = 32
 # The value of largest magnitude in a block becomes one of these; the one that leaves the least error is taken. A table
 # that was quantised to 4 bits before comes out as it was.
 _EXTREMES = (-8.0, -7.5, -7.0, 7.0)
-# Smaller tables (positions, segments) are not worth the operators.
+# Smaller tables (positions, segments) are not worth the operators; that of the tokens always is.
 _MIN_ROWS = 1024
+_IDS = "input_ids"
 _ROWS_AT_ONCE = 8192
 
 
@@ -30,7 +31,7 @@ def quantize_tables(model: onnx.ModelProto, bits: int) -> int:
     nodes, count = [], 0
     for node in graph.node:
         table = initializers.get(node.input[0]) if node.op_type == "Gather" else None
-        if table is None or len(table.dims) != 2 or table.dims[0] < _MIN_ROWS:
+        if table is None or len(table.dims) != 2 or (table.dims[0] < _MIN_ROWS and node.input[1] != _IDS):
             nodes.append(node)
             continue
         graph.initializer.remove(table)

@@ -10,7 +10,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from ..errors import UserError
-from .examples import BadExamples, Example, Pair, Question, short
+from .examples import BadExamples, Example, Pair, Question, short, texts_of
 from .lines import read_lines
 from .offsets import repair
 from .readers import Columns, answer_fault, scan_pairs, scan_questions
@@ -183,7 +183,7 @@ def _texts(report: Report, examples: Sequence[Example]) -> None:
 
 def _tokens(report: Report, examples: Sequence[Example], tokenizer: Tokenizer, max_answer_length: int) -> None:
     unknown = _unknown_id(tokenizer)
-    texts = [text for example in examples for text in _texts_of(example)]
+    texts = [text for example in examples for text in texts_of(example)]
     tokens = words = missing = 0
     for start in range(0, len(texts), 256):
         chunk = texts[start : start + 256]
@@ -204,12 +204,6 @@ def _tokens(report: Report, examples: Sequence[Example], tokenizer: Tokenizer, m
                 f"{question.id}: {min(lengths)} tokens, decoding allows {max_answer_length}:"
                 f" {short(question.answers[0][0])}"
             )
-
-
-def _texts_of(example: Example) -> tuple[str, str]:
-    if isinstance(example, Question):
-        return example.question, example.context
-    return example.first, example.second
 
 
 def _unknown_id(tokenizer: Tokenizer) -> int | None:

@@ -40,6 +40,13 @@ class Pair:
 Example = Question | Pair
 
 
+def texts_of(example: Example) -> tuple[str, str]:
+    """Returns question and context, or the two sentences."""
+    if isinstance(example, Question):
+        return example.question, example.context
+    return example.first, example.second
+
+
 class BadExamples:
     """Refuses a bad example, or counts and drops it where the user asked for that."""
 

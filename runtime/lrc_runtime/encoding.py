@@ -106,7 +106,7 @@ class TextEncoder:
         self._special_ids = np.array(sorted(special | {*self._before, *self._between, *self._after}), np.int64)
         # Padding is masked out, so any valid id will do where there is none.
         self.pad_id = self._find_id(("<pad>", "[PAD]", "<|pad|>"), 0)
-        self._unknown_id = self._find_id(("<unk>", "[UNK]"), self.pad_id)
+        self.unknown_id = self._find_id(("<unk>", "[UNK]"), self.pad_id)
 
     def _find_id(self, names: Sequence[str], default: int) -> int:
         found = (self._tokenizer.token_to_id(name) for name in names)
@@ -126,7 +126,7 @@ class TextEncoder:
     def _as_text(self, encoding: Encoding) -> Tokens:
         """A "</s>" typed by a user is text, never the end of a sequence: what reads as special becomes unknown."""
         ids = np.array(encoding.ids, np.int64)
-        ids[np.isin(ids, self._special_ids)] = self._unknown_id
+        ids[np.isin(ids, self._special_ids)] = self.unknown_id
         return Tokens(ids, np.array(encoding.offsets, np.int64).reshape(-1, 2))
 
     def windows(self, question: Tokens, context: Tokens) -> list[ModelInput]:

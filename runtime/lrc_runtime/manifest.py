@@ -11,12 +11,13 @@ from typing import Any
 from .errors import BundleError
 
 FORMAT = "lrc-bundle"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST = "lrc.json"
 MODEL = "model.onnx"
 TOKENIZER = "tokenizer.json"
 CONFIG = "config.json"
-FILES = (MODEL, TOKENIZER, CONFIG)
+CARD = "README.md"
+FILES = (MODEL, TOKENIZER, CONFIG, CARD)
 
 QUESTION_ANSWERING = "question-answering"
 PARAPHRASE = "paraphrase"

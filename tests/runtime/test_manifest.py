@@ -55,8 +55,8 @@ def test_truncated_file_is_refused(qa_copy: Path, name: str) -> None:
 
 
 def test_newer_format_is_refused(qa_copy: Path) -> None:
-    resign(qa_copy, {"format_version": 2})
-    assert "version 2" in refusal(qa_copy)
+    resign(qa_copy, {"format_version": 3})
+    assert "version 3" in refusal(qa_copy)
     assert "upgrade" in refusal(qa_copy)
 
 

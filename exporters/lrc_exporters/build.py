@@ -1,0 +1,125 @@
+"""What is compiled, how, and what the passes hand to each other."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+from torch import nn
+
+from lrc_runtime.encoding import ModelInput, TextEncoder
+from lrc_runtime.manifest import MODEL, Manifest
+from lrc_runtime.session import Session
+
+from .gate import Scored
+from .proof import Run, largest_difference, torch_run
+from .vocabulary import Choice, Renumbering
+
+# Outputs by name and whether their second axis is the length.
+Outputs = dict[str, bool]
+Score = Callable[[Run, TextEncoder], Scored | None]
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is compiled.
+
+    Attributes:
+        tuned: The module as it was trained, the reference of the proof.
+        plain: The same, lowered: no adapters, every learned thing a constant. It is changed.
+        table: Its embedding table.
+        fused: While the context that it gives lasts, `plain` emits the operators of `operators` when it is exported.
+        inputs: Names of the arrays that both take, in order, of those that `TextEncoder.collate` makes.
+        outputs: Names of the outputs, and whether their second axis is the length.
+        tokenizer: The tokenizer.
+        encoder: Pads batches of `texts`.
+        texts: Real model inputs of different lengths, at least seven, for tracing and proof.
+        samples: Text of each language, on which the vocabulary is described.
+        config: Content of `config.json`, with which optimum opens the bundle.
+        score: Scores a model on labelled data; None where there is none.
+    """
+
+    tuned: nn.Module
+    plain: nn.Module
+    table: nn.Embedding
+    fused: Callable[[], AbstractContextManager[None]]
+    inputs: list[str]
+    outputs: Outputs
+    tokenizer: Tokenizer
+    encoder: TextEncoder
+    texts: Sequence[ModelInput]
+    samples: dict[str, list[str]]
+    config: dict[str, Any]
+    score: Score
+
+
+@dataclass(frozen=True)
+class Options:
+    """How it is compiled.
+
+    Attributes:
+        vocabulary: What the vocabulary is trimmed for; None leaves it whole.
+        without: Names of passes to leave out.
+        table_bits: Bits of the embedding table, 4 or 8.
+        max_drop: Points that a language may lose at the gate.
+        force: Whether to go on where the gate refuses.
+    """
+
+    vocabulary: Choice | None = None
+    without: frozenset[str] = frozenset()
+    table_bits: int = 4
+    max_drop: float = 1.0
+    force: bool = False
+
+
+@dataclass
+class Build:
+    """What the passes work on.
+
+    Attributes:
+        source: What is compiled.
+        options: How.
+        manifest: Grows from pass to pass.
+        folder: Where the bundle's files are written.
+        renumbering: How ids changed, if the vocabulary was trimmed.
+        tokenizer: The bundle's.
+        encoder: Of that tokenizer.
+        session: The graph as it is by now.
+        metrics: What was measured.
+        proof: Differences of the outputs.
+    """
+
+    source: Source
+    options: Options
+    manifest: Manifest
+    folder: Path
+    tokenizer: Tokenizer
+    encoder: TextEncoder
+    renumbering: Renumbering | None = None
+    session: Session | None = None
+    metrics: dict[str, Any] = field(default_factory=dict)
+    proof: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def graph(self) -> Path:
+        """The model file."""
+        return self.folder / MODEL
+
+    def open(self) -> Session:
+        """Opens the graph as it is now."""
+        self.session = Session(self.graph)
+        return self.session
+
+    def difference(self, candidate: Run) -> float:
+        """Compares outputs with those of the tuned module, on pieces that both know."""
+        source, run, texts = self.source, candidate, self.source.texts
+        if self.renumbering is not None:
+            known, new = self.renumbering.known, self.renumbering.new
+            texts = [replace(row, input_ids=known[row.input_ids]) for row in texts]
+
+            def run(batch: dict[str, Any]) -> dict[str, Any]:
+                return candidate({**batch, "input_ids": new[batch["input_ids"]]})
+
+        return largest_difference(torch_run(source.tuned), run, source.encoder, texts, source.inputs)

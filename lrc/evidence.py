@@ -1,0 +1,70 @@
+"""What an export is measured on: labelled examples for the gate, text for the vocabulary."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from lrc_exporters.gate import Scored
+from lrc_exporters.proof import Run as Model
+from lrc_exporters.vocabulary import Choice
+from lrc_runtime import ParaphraseDetector, QuestionAnswerer
+from lrc_runtime.encoding import TextEncoder
+
+from . import run as run_folder
+from .console import note
+from .data.examples import BadExamples, Example
+from .data.passages import read_passages
+from .data.scripts import scripts
+from .data.tasks import LABELS, find_task, read_own
+from .errors import UserError
+from .run import Run
+from .scoring import score_examples, summarise
+
+
+def gate_examples(
+    run: Run, dev: dict[str, list[Example]], langs: Sequence[str], pattern: str | None
+) -> dict[str, list[Example]]:
+    """Returns the labelled examples of each language that has any: the user's own, or the run's dev examples."""
+    if pattern is None:
+        return {lang: dev[lang] for lang in langs if dev.get(lang)}
+    task, settings = find_task(run.settings.task), run.settings
+    named = [lang for lang in langs if "{lang}" in pattern and not pattern.startswith("hf:")]
+    missing = [lang for lang in named if not Path(pattern.replace("{lang}", lang)).exists()]
+    if missing and len(missing) == len(langs):
+        raise UserError(f"--gate-data {pattern}: there is no such file for {', '.join(missing)}")
+    present = [lang for lang in langs if lang not in missing]
+    groups = read_own(task, pattern, present, "--gate-data", BadExamples(settings.skip_bad), settings.columns, "gate")
+    unseen = {lang: [one for one in groups[lang] if one.id not in run.shots.get(lang, [])] for lang in present}
+    return {lang: group for lang, group in unseen.items() if group}
+
+
+def vocabulary_choice(langs: Sequence[str], corpus: Sequence[str], pieces: int | None) -> Choice | None:
+    """Returns what the vocabulary is trimmed for; None where a language's script is not known."""
+    if unknown := [lang for lang in langs if not scripts(lang)]:
+        note(f"vocabulary: left whole, as the script of {', '.join(unknown)} is not known")
+        return None
+    paths = dict.fromkeys(name.replace("{lang}", lang) for name in corpus for lang in langs)
+    return Choice(
+        scripts=frozenset(script for lang in langs for script in scripts(lang)),
+        corpora=[_passages(Path(path)) for path in paths],
+        most=pieces,
+    )
+
+
+def _passages(path: Path) -> Iterator[str]:
+    if not path.exists():
+        raise UserError(f"--corpus {path}: no such file or folder")
+    return (passage.text for passage in read_passages(path, BadExamples(False)))
+
+
+def score_model(model: Model, encoder: TextEncoder, run: Run, examples: dict[str, list[Example]]) -> Scored | None:
+    """Scores a model on labelled examples; None where there are none."""
+    answerer: QuestionAnswerer | ParaphraseDetector = (
+        QuestionAnswerer(encoder, model, run_folder.decoding(run.settings))
+        if run_folder.is_qa(run.settings)
+        else ParaphraseDetector(encoder, model, LABELS)
+    )
+    metric = find_task(run.settings.task).metric
+    scores = {lang: score_examples(answerer, group, metric) for lang, group in examples.items()}
+    if not scores:
+        return None
+    return Scored(summarise(scores), {lang: score.outcomes for lang, score in scores.items()})

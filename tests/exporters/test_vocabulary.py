@@ -1,0 +1,120 @@
+"""Vocabulary: which pieces stay, that a trimmed tokenizer reads the same, and that other text degrades and no more."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from torch import nn
+
+import lrc_runtime
+from lrc_exporters.vocabulary import (
+    Choice,
+    VocabularyError,
+    describe,
+    kept_pieces,
+    renumber,
+    trim_table,
+    trim_tokenizer,
+)
+from lrc_runtime.manifest import read_manifest
+from tests.conftest import EXAMPLES, lrc, make_tokenizer
+
+HINDI = "केन्या पर्वत की ऊँचाई कितने मीटर है?"
+ARABIC = "كم يبلغ ارتفاع جبل كينيا بالأمتار؟"
+CHINESE = "肯尼亚山有多高?"
+
+
+def read(lang: str) -> str:
+    return (EXAMPLES / f"qa.{lang}.json").read_text(encoding="utf-8")
+
+
+def word_piece() -> Tokenizer:
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    special = ["[PAD]", "[unused1]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    texts = [read(lang) for lang in ("en", "hi", "ar", "zh")]
+    tokenizer.train_from_iterator(texts, trainers.WordPieceTrainer(vocab_size=1500, special_tokens=special))
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 4), ("[CLS]", 3))
+    tokenizer.decoder = decoders.WordPiece()
+    return tokenizer
+
+
+@pytest.mark.parametrize("whole", [make_tokenizer(), word_piece()], ids=["unigram", "wordpiece"])
+def test_text_in_the_kept_scripts_reads_as_before(whole: Tokenizer) -> None:
+    kept = kept_pieces(whole, Choice(frozenset({"Devanagari", "Latin"})))
+    trimmed = trim_tokenizer(whole, kept)
+    assert trimmed.get_vocab_size() == len(kept) < 0.8 * whole.get_vocab_size()
+    new = renumber(kept, whole.token_to_id("<unk>") or whole.token_to_id("[UNK]"), whole.get_vocab_size()).new
+    for first, second in ((HINDI, "The mountain is 5,199 m high."), ("Kilele chake?", HINDI)):
+        before, after = whole.encode(first, second), trimmed.encode(first, second)
+        assert before.tokens == after.tokens and before.offsets == after.offsets
+        assert new[before.ids].tolist() == after.ids
+    assert describe(trimmed, [HINDI]) == describe(whole, [HINDI])
+    # What is not kept becomes unknown, and nothing worse.
+    assert describe(trimmed, [ARABIC, CHINESE])["unknown"] > 0.3
+
+
+def test_corpus_keeps_its_pieces_and_single_characters() -> None:
+    whole = make_tokenizer()
+    scripts = frozenset({"Devanagari"})
+    kept = set(kept_pieces(whole, Choice(scripts, [[HINDI]])).tolist())
+    pieces = {whole.id_to_token(index) for index in kept}
+    assert set(whole.encode(HINDI, add_special_tokens=False).ids) <= kept
+    assert {"<s>", "<pad>", "</s>", "<unk>", "▁", "क"} <= pieces
+    every = kept_pieces(whole, Choice(scripts))
+    assert len(kept) < len(every)
+    long = {piece for piece in pieces if len(piece.strip("▁")) > 1 and not piece.startswith("<")}
+    assert long <= set(whole.encode(HINDI, add_special_tokens=False).tokens)
+
+
+def test_most_frequent_pieces_of_any_corpus_are_kept() -> None:
+    whole, scripts = make_tokenizer(), frozenset({"Devanagari", "Arabic"})
+    corpora = [[read("hi")] * 20, [read("ar")]]
+    everything = kept_pieces(whole, Choice(scripts, corpora))
+    few = kept_pieces(whole, Choice(scripts, corpora, most=len(everything) - 100))
+    assert len(few) == len(everything) - 100 and set(few) < set(everything)
+    # The shorter corpus counts as much as the longer one.
+    lost = [whole.id_to_token(index) for index in set(everything) - set(few)]
+    assert any("\u0600" <= char <= "\u06ff" for piece in lost for char in piece)
+    assert any("\u0900" <= char <= "\u097f" for piece in lost for char in piece)
+
+
+def test_corpus_in_another_script_is_refused() -> None:
+    with pytest.raises(VocabularyError, match="--corpus: its text holds no piece of the scripts Devanagari"):
+        kept_pieces(make_tokenizer(), Choice(frozenset({"Devanagari"}), [[ARABIC]]))
+
+
+def test_other_kinds_of_tokenizer_are_named() -> None:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.train_from_iterator([read("hi")], trainers.BpeTrainer(vocab_size=300, special_tokens=["<s>", "</s>"]))
+    tokenizer.post_processor = make_tokenizer().post_processor
+    with pytest.raises(VocabularyError, match=r"BPE.*--without vocabulary"):
+        trim_tokenizer(tokenizer, np.arange(300))
+
+
+def test_table_is_cut_with_the_tokenizer() -> None:
+    table = nn.Embedding(50, 4)
+    rows = table.weight.detach().clone()
+    kept = np.array([0, 1, 2, 3, 10, 49])
+    trim_table(table, kept)
+    assert table.num_embeddings == 6 and torch.equal(table.weight, rows[torch.from_numpy(kept)])
+
+
+def test_bundle_answers_in_what_it_serves_and_survives_the_rest(qa_run: Path, tmp_path: Path) -> None:
+    lrc("export", qa_run, "--fp32", "--langs", "hi", "--out", tmp_path / "hi")
+    lrc("export", qa_run, "--fp32", "--langs", "all", "--out", tmp_path / "all")
+    found = read_manifest(tmp_path / "hi").metrics["vocabulary"]
+    assert found["pieces"] < found["of"] and found["languages"]["hi"]["after"] == found["languages"]["hi"]["before"]
+    assert "vocabulary" not in read_manifest(tmp_path / "all").metrics
+    trimmed, whole = lrc_runtime.load(tmp_path / "hi"), lrc_runtime.load(tmp_path / "all")
+    context = "केन्या पर्वत 5,199 मीटर ऊँचा है। यह अफ़्रीका में है।"
+    first, second = trimmed.answer(HINDI, context), whole.answer(HINDI, context)
+    assert (first.start, first.end) == (second.start, second.end)
+    assert first.score == pytest.approx(second.score, abs=1e-4)
+    for text in (ARABIC, CHINESE, "🏔️", "ไทย"):
+        answer = trimmed.answer(text, text)
+        assert text[answer.start : answer.end] == answer.text
+    assert (tmp_path / "hi" / "tokenizer.json").stat().st_size < (tmp_path / "all" / "tokenizer.json").stat().st_size
