@@ -244,7 +244,7 @@ def export(
         float | None, typer.Option(help="Points a language may lose; default 1.0 F1, 0.5 accuracy.", min=0)
     ] = None,
     without: Annotated[
-        list[str] | None, typer.Option(help="Leave out vocabulary, fusion, quantisation or gate.")
+        list[str] | None, typer.Option(help="Leave out a pass, as vocabulary, fusion, smoothing, gate.")
     ] = None,
     force: Annotated[bool, typer.Option(help="Write the bundle although a language loses more.")] = False,
     explain: Annotated[bool, typer.Option(help="Print what each pass did and took.")] = False,

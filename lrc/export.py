@@ -105,7 +105,7 @@ def export_run(
     quantised = int8 and "quantisation" not in without
     options = Options(
         vocabulary=None if whole else vocabulary_choice(served, corpus, pieces),
-        without=frozenset(without) | frozenset([] if int8 else ["quantisation"]),
+        without=frozenset(without) | frozenset([] if quantised else ["smoothing", "quantisation"]),
         table_bits=table_bits,
         max_drop=(_MAX_F1_DROP if is_qa else _MAX_ACCURACY_DROP) if max_drop is None else max_drop,
         force=force,

@@ -1,6 +1,6 @@
 """What is compiled, how, and what the passes hand to each other."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any
 from tokenizers import Tokenizer
 from torch import nn
 
-from lrc_runtime.encoding import ModelInput, TextEncoder
+from lrc_runtime.encoding import Ints, ModelInput, TextEncoder
 from lrc_runtime.manifest import MODEL, Manifest
 from lrc_runtime.session import Session
 
@@ -111,6 +111,14 @@ class Build:
         """Opens the graph as it is now."""
         self.session = Session(self.graph)
         return self.session
+
+    def calibration(self) -> Iterator[dict[str, Ints]]:
+        """Yields the real inputs one by one, numbered as the graph takes them."""
+        for row in self.source.texts:
+            batch = self.source.encoder.collate([row])
+            if self.renumbering is not None:
+                batch["input_ids"] = self.renumbering.new[batch["input_ids"]]
+            yield {name: batch[name] for name in self.source.inputs}
 
     def difference(self, candidate: Run) -> float:
         """Compares outputs with those of the tuned module, on pieces that both know."""

@@ -23,6 +23,7 @@ from .gate import Scored
 from .graph import export_graph
 from .proof import prove, torch_run
 from .quantize import quantize
+from .smoothing import smooth
 from .vocabulary import describe, kept_pieces, renumber, trim_table, trim_tokenizer
 
 INT8, FP32 = "int8", "fp32"
@@ -77,6 +78,13 @@ def fusion(build: Build) -> str:
     counts = fuse(build.graph)
     build.metrics["fused_nodes"] = counts
     return ", ".join(f"{count} {name}" for name, count in counts.items())
+
+
+def smoothing(build: Build) -> str:
+    """Moves the scale of outlier channels from activations into weights."""
+    count = smooth(build.graph, build.calibration())
+    build.metrics["smoothed"] = count
+    return f"{count} activations with outliers"
 
 
 def proof(build: Build) -> str:
@@ -146,6 +154,7 @@ PASSES = (
     Pass("vocabulary", vocabulary, optional=True),
     Pass("graph", graph),
     Pass("fusion", fusion, optional=True),
+    Pass("smoothing", smoothing, optional=True),
     Pass("proof", proof),
     Pass("quantisation", quantisation, optional=True),
     Pass("gate", gate_pass, optional=True),

@@ -10,9 +10,8 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from lrc_runtime.errors import LrcError
 
+from .products import constant_products
 from .tables import quantize_tables
-
-_MIN_OUTPUTS = 16
 
 
 class QuantizationError(LrcError):
@@ -37,8 +36,7 @@ def quantize(source: Path, target: Path, table_bits: int = 4) -> dict[str, int]:
     Raises:
         QuantizationError: If a product with constant weights or the embedding table stayed in float32.
     """
-    products = _constant_products(onnx.load(source))
-    large = [name for name, outputs in products.items() if outputs >= _MIN_OUTPUTS]
+    large = [node.name for node in constant_products(onnx.load(source))]
     with _quiet():
         quantize_dynamic(
             source,
@@ -59,16 +57,6 @@ def quantize(source: Path, target: Path, table_bits: int = 4) -> dict[str, int]:
         )
     onnx.save(model, target)
     return {"matmul": done, "embedding": tables}
-
-
-def _constant_products(model: onnx.ModelProto) -> dict[str, int]:
-    """Returns the number of outputs of each product of token states with constant weights, by the node's name."""
-    weights = {tensor.name: tensor for tensor in model.graph.initializer}
-    return {
-        node.name: weights[node.input[1]].dims[-1]
-        for node in model.graph.node
-        if node.op_type == "MatMul" and node.input[1] in weights
-    }
 
 
 @contextmanager

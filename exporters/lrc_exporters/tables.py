@@ -50,11 +50,13 @@ def _rows(table: np.ndarray, name: str, node: onnx.NodeProto) -> tuple[dict[str,
     """Gather(table, ids) as Gather(int8 table, ids) * Gather(scales, ids)."""
     quantised, scales = quantize_rows(table)
     ids, output = node.input[1], node.output[0]
+    # The quantiser of products adds names of its own to that of the output.
+    within = f"{output}_table"
     return {f"{name}_int8": quantised, f"{name}_scale": scales}, [
-        helper.make_node("Gather", [f"{name}_int8", ids], [f"{output}_int8"], axis=0),
-        helper.make_node("Gather", [f"{name}_scale", ids], [f"{output}_scale"], axis=0),
-        helper.make_node("Cast", [f"{output}_int8"], [f"{output}_float"], to=TensorProto.FLOAT),
-        helper.make_node("Mul", [f"{output}_float", f"{output}_scale"], [output]),
+        helper.make_node("Gather", [f"{name}_int8", ids], [f"{within}_int8"], axis=0),
+        helper.make_node("Gather", [f"{name}_scale", ids], [f"{within}_scale"], axis=0),
+        helper.make_node("Cast", [f"{within}_int8"], [f"{within}_float"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", [f"{within}_float", f"{within}_scale"], [output]),
     ]
 
 
@@ -62,6 +64,8 @@ def _blocks(table: np.ndarray, name: str, node: onnx.NodeProto) -> tuple[dict[st
     """The same with two values a byte, in standard operators, which every execution provider runs."""
     packed, scales = quantize_blocks(table)
     ids, output = node.input[1], node.output[0]
+    # The quantiser of products adds names of its own to that of the output.
+    within = f"{output}_table"
     constants = {
         f"{name}_int4": packed,
         f"{name}_scale": scales,
@@ -77,18 +81,18 @@ def _blocks(table: np.ndarray, name: str, node: onnx.NodeProto) -> tuple[dict[st
         return helper.make_node(operator, inputs, [result], **attributes)
 
     return constants, [
-        step("Gather", [f"{name}_int4", ids], f"{output}_int4", axis=0),
-        step("BitwiseAnd", [f"{output}_int4", f"{name}_low"], f"{output}_first"),
-        step("BitShift", [f"{output}_int4", f"{name}_shift"], f"{output}_second", direction="RIGHT"),
-        step("Concat", [f"{output}_first", f"{output}_second"], f"{output}_both", axis=-1),
-        step("Cast", [f"{output}_both"], f"{output}_float", to=TensorProto.FLOAT),
-        step("Sub", [f"{output}_float", f"{name}_zero"], f"{output}_signed"),
-        step("Reshape", [f"{output}_signed", f"{name}_blocks"], f"{output}_blocks"),
-        step("Gather", [f"{name}_scale", ids], f"{output}_half", axis=0),
-        step("Cast", [f"{output}_half"], f"{output}_scale", to=TensorProto.FLOAT),
-        step("Unsqueeze", [f"{output}_scale", f"{name}_last"], f"{output}_scales"),
-        step("Mul", [f"{output}_blocks", f"{output}_scales"], f"{output}_scaled"),
-        step("Reshape", [f"{output}_scaled", f"{name}_flat"], output),
+        step("Gather", [f"{name}_int4", ids], f"{within}_int4", axis=0),
+        step("BitwiseAnd", [f"{within}_int4", f"{name}_low"], f"{within}_first"),
+        step("BitShift", [f"{within}_int4", f"{name}_shift"], f"{within}_second", direction="RIGHT"),
+        step("Concat", [f"{within}_first", f"{within}_second"], f"{within}_both", axis=-1),
+        step("Cast", [f"{within}_both"], f"{within}_float", to=TensorProto.FLOAT),
+        step("Sub", [f"{within}_float", f"{name}_zero"], f"{within}_signed"),
+        step("Reshape", [f"{within}_signed", f"{name}_blocks"], f"{within}_blocks"),
+        step("Gather", [f"{name}_scale", ids], f"{within}_half", axis=0),
+        step("Cast", [f"{within}_half"], f"{within}_scale", to=TensorProto.FLOAT),
+        step("Unsqueeze", [f"{within}_scale", f"{name}_last"], f"{within}_scales"),
+        step("Mul", [f"{within}_blocks", f"{within}_scales"], f"{within}_scaled"),
+        step("Reshape", [f"{within}_scaled", f"{name}_flat"], output),
     ]
 
 
