@@ -9,7 +9,7 @@ from lrc.heads import InteractionPairHead, QuestionSpanHead, texts_of
 from lrc.lower import lower
 from lrc.run import load_run
 from lrc.settings import TrainSettings
-from tests.conftest import lrc, scores_of, tiny_arguments, train_tiny
+from tests.conftest import assert_same_scores, lrc, tiny_arguments, train_tiny
 from tests.lrc.test_cli import refused
 
 # <s> A A </s> </s> B B B </s>, and a shorter one with padding.
@@ -57,9 +57,7 @@ def test_a_run_with_another_head_lowers_and_exports(kind: str, head: str, tiny: 
         expected, found = loaded.model(IDS, MASK), plain(IDS, MASK)
     assert all(torch.allclose(found[name], value, atol=1e-5) for name, value in expected.items())
     lrc("export", run, "--fp32", "--out", tmp_path / "bundle")
-    assert scores_of(run, ("qa.{lang}.json" if kind == "qa" else "pairs.{lang}.tsv")) == scores_of(
-        tmp_path / "bundle", ("qa.{lang}.json" if kind == "qa" else "pairs.{lang}.tsv")
-    )
+    assert_same_scores(run, tmp_path / "bundle", "qa.{lang}.json" if kind == "qa" else "pairs.{lang}.tsv")
     lrc("export", run, "--int8", "--out", tmp_path / "int8")
 
 

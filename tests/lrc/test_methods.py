@@ -12,7 +12,7 @@ from lrc.methods import METHODS, method_settings
 from lrc.model import build_model
 from lrc.run import load_run
 from lrc.settings import TrainSettings
-from tests.conftest import EXAMPLES, lrc, scores_of, train_tiny
+from tests.conftest import EXAMPLES, assert_same_scores, lrc, train_tiny
 from tests.lrc.test_cli import refused
 
 IDS = torch.tensor([[0, 40, 50, 60, 2], [0, 70, 2, 1, 1]])
@@ -55,7 +55,7 @@ def test_a_method_trains_its_own_part_and_lowers(method: str, tiny: Path, tmp_pa
 def test_a_bundle_of_any_method_scores_as_its_run(method: str, tiny: Path, tmp_path: Path) -> None:
     run = train_tiny(tiny, tmp_path / "run", "paraphrase", "--method", method)
     lrc("export", run, "--fp32", "--langs", "hi,zh", "--out", tmp_path / "bundle")
-    assert scores_of(run, "pairs.{lang}.tsv") == scores_of(tmp_path / "bundle", "pairs.{lang}.tsv")
+    assert_same_scores(run, tmp_path / "bundle", "pairs.{lang}.tsv")
 
 
 @pytest.mark.parametrize("method", ["prompt-tuning", "p-tuning"])

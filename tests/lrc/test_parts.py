@@ -13,7 +13,7 @@ from lrc.model import TaskModel, build_model
 from lrc.prefix import KeyValuePrefix, ReparametrisedPrefix
 from lrc.run import load_run
 from lrc.settings import TrainSettings
-from tests.conftest import lrc, scores_of, tiny_arguments, train_tiny
+from tests.conftest import assert_same_scores, lrc, tiny_arguments, train_tiny
 from tests.lrc.test_cli import refused
 
 IDS = torch.tensor([[0, 40, 50, 60, 2], [0, 70, 2, 1, 1]])
@@ -114,7 +114,7 @@ def test_any_parts_together_train_lower_and_export(flags: tuple[str, ...], tiny:
     for name, value in expected.items():
         assert torch.allclose(found[name], value, atol=1e-4)
     lrc("export", run, "--fp32", "--out", tmp_path / "bundle")
-    assert scores_of(run, "qa.{lang}.json") == scores_of(tmp_path / "bundle", "qa.{lang}.json")
+    assert_same_scores(run, tmp_path / "bundle", "qa.{lang}.json")
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
