@@ -228,7 +228,10 @@ def evaluate(
 def export(
     run: Annotated[Path, typer.Argument(help="A finished run folder.", metavar="RUN")],
     out: Annotated[Path, typer.Option(help="Bundle folder to write.")],
-    int8: Annotated[bool, typer.Option("--int8/--fp32", help="Quantise to int8, or keep float32.")] = True,
+    int8: Annotated[bool, typer.Option("--int8", help="8-bit products, the default.")] = False,
+    int4: Annotated[bool, typer.Option("--int4", help="4-bit weights: half the size, twice the time.")] = False,
+    fp32: Annotated[bool, typer.Option("--fp32", help="Keep float32.")] = False,
+    static: Annotated[bool, typer.Option("--static", help="Scales of int8 activations by calibration.")] = False,
     langs: Annotated[
         str | None, typer.Option(help="Languages it serves, all for a whole vocabulary; default the run's.")
     ] = None,
@@ -251,13 +254,19 @@ def export(
     data_dir: DataDir = None,
 ) -> None:
     """Compile a run into a bundle: lowered, exported, quantised, proved."""
+    from .errors import UserError
     from .export import export_run
     from .settings import split_langs
+
+    chosen = [name for name, asked in (("int8", int8), ("int4", int4), ("fp32", fp32)) if asked]
+    if len(chosen) > 1:
+        raise UserError(f"--{chosen[0]} --{chosen[1]}: choose one")
 
     export_run(
         run,
         out,
-        int8=int8,
+        precision=chosen[0] if chosen else "int8",
+        static=static,
         langs=split_langs(langs),
         corpus=corpus or [],
         pieces=pieces,

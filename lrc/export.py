@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from lrc_exporters.build import Options, Source
-from lrc_exporters.compile import FP32, INT8, OPTIONAL, compile_bundle
+from lrc_exporters.compile import FP32, OPTIONAL, compile_bundle
+from lrc_exporters.quantize import INT8
 from lrc_runtime.encoding import ModelInput, TextEncoder
 from lrc_runtime.manifest import PARAPHRASE, QUESTION_ANSWERING, Manifest
 
@@ -29,12 +30,14 @@ _MAX_F1_DROP = 1.0
 _MAX_ACCURACY_DROP = 0.5
 # Real inputs for tracing and proof: enough for batches of seven with different lengths.
 _PROOF_INPUTS = 14
+_ROUNDING = ("smoothing", "quantisation")
 
 
 def export_run(
     folder: Path,
     out: Path,
-    int8: bool = True,
+    precision: str = INT8,
+    static: bool = False,
     langs: Sequence[str] = (),
     corpus: Sequence[str] = (),
     pieces: int | None = None,
@@ -51,7 +54,8 @@ def export_run(
     Args:
         folder: The run.
         out: The bundle folder, which must not exist.
-        int8: Whether to quantise.
+        precision: `int8`, `int4` (weights alone) or `fp32`.
+        static: Whether int8 activations take scales fixed by calibration, or as they come.
         langs: Languages that the bundle serves, whose pieces it keeps; `all` leaves the vocabulary whole; those that
             the run was trained on when empty.
         corpus: Files or folders of text whose pieces are kept; `{lang}` stands for each language.
@@ -102,10 +106,15 @@ def export_run(
         config=_config(run, is_qa),
         score=lambda model, encoder: score_model(model, encoder, run, examples),
     )
-    quantised = int8 and "quantisation" not in without
+    if static and precision != INT8:
+        raise UserError(f"--static: is for --int8; {precision} does not round what runs through the model")
+    if "quantisation" in without:
+        precision = FP32
     options = Options(
         vocabulary=None if whole else vocabulary_choice(served, corpus, pieces),
-        without=frozenset(without) | frozenset([] if quantised else ["smoothing", "quantisation"]),
+        without=frozenset(without) | frozenset(_ROUNDING if precision == FP32 else []),
+        products=precision,
+        static=static,
         table_bits=table_bits,
         max_drop=(_MAX_F1_DROP if is_qa else _MAX_ACCURACY_DROP) if max_drop is None else max_drop,
         force=force,
@@ -113,7 +122,7 @@ def export_run(
     manifest = Manifest(
         task=QUESTION_ANSWERING if is_qa else PARAPHRASE,
         languages=served,
-        precision=INT8 if quantised else FP32,
+        precision=precision,
         labels=[] if is_qa else LABELS,
         windowing=run_folder.windowing(run.settings),
         decoding=run_folder.decoding(run.settings),
@@ -131,9 +140,9 @@ def export_run(
     note(f"wrote {out}: {size / 1e6:.1f} MB in {time.monotonic() - began:.0f} s")
     if explain:
         pass_table(passes)
-    for precision in ("run", "fp32", "int8"):
-        if written.metrics.get(precision):
-            score_table(f"{run.settings.task}: dev examples, {precision}", written.metrics[precision])
+    for name in dict.fromkeys(("run", FP32, precision)):
+        if written.metrics.get(name):
+            score_table(f"{run.settings.task}: dev examples, {name}", written.metrics[name])
     return written
 
 

@@ -13,8 +13,10 @@ from lrc_runtime.encoding import Ints, ModelInput, TextEncoder
 from lrc_runtime.manifest import MODEL, Manifest
 from lrc_runtime.session import Session
 
+from . import gate
 from .gate import Scored
 from .proof import Run, largest_difference, torch_run
+from .quantize import INT8
 from .vocabulary import Choice, Renumbering
 
 # Outputs by name and whether their second axis is the length.
@@ -62,6 +64,8 @@ class Options:
     Attributes:
         vocabulary: What the vocabulary is trimmed for; None leaves it whole.
         without: Names of passes to leave out.
+        products: `int8`, or `int4` for weights alone.
+        static: Whether int8 activations take scales fixed by calibration, or as they come.
         table_bits: Bits of the embedding table, 4 or 8.
         max_drop: Points that a language may lose at the gate.
         force: Whether to go on where the gate refuses.
@@ -69,6 +73,8 @@ class Options:
 
     vocabulary: Choice | None = None
     without: frozenset[str] = frozenset()
+    products: str = INT8
+    static: bool = False
     table_bits: int = 4
     max_drop: float = 1.0
     force: bool = False
@@ -111,6 +117,15 @@ class Build:
         """Opens the graph as it is now."""
         self.session = Session(self.graph)
         return self.session
+
+    def losses(self, scored: Scored | None) -> dict[str, gate.Loss]:
+        """Compares scores with those of the run, language by language."""
+        before = self.metrics["run"]
+        return gate.losses(before, scored) if before and scored else {}
+
+    def refused(self, scored: Scored | None) -> bool:
+        """Tells whether the gate would refuse such scores."""
+        return "gate" not in self.options.without and bool(gate.refused(self.losses(scored), self.options.max_drop))
 
     def calibration(self) -> Iterator[dict[str, Ints]]:
         """Yields the real inputs one by one, numbered as the graph takes them."""

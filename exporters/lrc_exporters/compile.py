@@ -7,26 +7,36 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
 
 from lrc_runtime.encoding import TextEncoder
 from lrc_runtime.manifest import CARD, CONFIG, MODEL, TOKENIZER, Manifest, describe_files, write_manifest
+from lrc_runtime.session import Session
 
 from . import gate
+from .activations import observe
 from .build import Build, Options, Source
 from .card import model_card
 from .fusion import fuse
 from .gate import Scored
 from .graph import export_graph
+from .products import constant_products
 from .proof import prove, torch_run
-from .quantize import quantize
+from .quantize import Precision, quantize
+from .sensitivity import rank
 from .smoothing import smooth
 from .vocabulary import describe, kept_pieces, renumber, trim_table, trim_tokenizer
 
-INT8, FP32 = "int8", "fp32"
+FP32 = "fp32"
+# With a larger share of the products in float32 the bundle is no longer what was asked for.
+_MOST_KEPT = 1 / 9
+# Inputs that tell which products are costly.
+_RANKED_ON = 6
 
 
 def lowering(build: Build) -> str:
@@ -97,23 +107,36 @@ def proof(build: Build) -> str:
 
 
 def quantisation(build: Build) -> str:
-    """Products in int8, the embedding table in 4 or 8 bits."""
-    quantised = build.folder / f"{MODEL}.int8"
+    """Products in 8 or 4 bits but the few that would break the gate, the embedding table in 4 or 8 bits."""
+    options, quantised = build.options, build.folder / f"{MODEL}.quantised"
+    precision = Precision(options.products, options.table_bits)
+    if options.static:
+        names = dict.fromkeys(node.input[0] for node in constant_products(onnx.load(build.graph)))
+        precision = replace(precision, ranges=observe(build.graph, list(names), build.calibration()))
     build.session = None
-    counts = quantize(build.graph, quantised, build.options.table_bits)
+    ranking: list[str] = []
+    while True:
+        counts = quantize(build.graph, quantised, precision)
+        session = Session(quantised)
+        scored = build.source.score(session, build.encoder)
+        keep = max(1, 2 * len(precision.kept))
+        if keep > _MOST_KEPT * (counts["matmul"] + counts["kept"]) or not build.refused(scored):
+            break
+        ranking = ranking or rank(build.graph, precision, islice(build.calibration(), _RANKED_ON))
+        precision = replace(precision, kept=ranking[:keep])
     quantised.replace(build.graph)
-    session = build.open()
+    build.session = session
     build.metrics["quantised_nodes"] = counts
     # Logits move under quantisation by design: what counts is the score, measured beside this.
-    build.proof["fp32_to_int8_logits"] = build.difference(session)
-    build.metrics["int8"] = build.source.score(session, build.encoder)
-    return f"{counts['matmul']} products, {build.graph.stat().st_size / 1e6:.1f} MB"
+    build.proof[f"fp32_to_{options.products}_logits"] = build.difference(session)
+    build.metrics[options.products] = scored
+    kept = f", {counts['kept']} products left in float32" if counts["kept"] else ""
+    return f"{counts['matmul']} products, {build.graph.stat().st_size / 1e6:.1f} MB{kept}"
 
 
 def gate_pass(build: Build) -> str:
     """Refuses a bundle that loses more than it may in some language."""
-    before, after = build.metrics["run"], build.metrics.get("int8", build.metrics.get("fp32"))
-    found = gate.losses(before, after) if before and after else {}
+    found = build.losses(build.metrics.get(build.options.products, build.metrics.get(FP32)))
     kept = gate.check(found, build.options.max_drop, build.options.force)
     unproved = [lang for lang in build.manifest.languages if lang not in found]
     build.metrics["gate"] = {**kept, "unproved": unproved}
@@ -190,6 +213,7 @@ def compile_bundle(
 
     Raises:
         ProofError: If a graph does not compute what the module computes.
+        GraphError: If the backbone uses an operator that ONNX does not have.
         QuantizationError: If quantisation left something out.
         VocabularyError: If the tokenizer cannot be trimmed.
         GateError: If a language loses too much.

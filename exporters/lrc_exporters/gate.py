@@ -61,6 +61,11 @@ def losses(before: Scored, after: Scored) -> dict[str, Loss]:
     return found
 
 
+def refused(found: Mapping[str, Loss], most: float) -> list[str]:
+    """Returns the languages that surely lost more than so many points: the lower end of their interval is above."""
+    return [lang for lang, loss in found.items() if loss.low > most]
+
+
 def table(found: Mapping[str, Loss]) -> str:
     """Returns the losses as a Markdown table."""
     lines = ["| language | run | bundle | loss | at least (95 %) | examples |", "|---|---:|---:|---:|---:|---:|"]
@@ -85,7 +90,7 @@ def check(found: Mapping[str, Loss], most: float, force: bool) -> dict[str, Any]
     Raises:
         GateError: If the lower end of a language's interval is above `most`, with the table.
     """
-    failed = [lang for lang, loss in found.items() if loss.low > most]
+    failed = refused(found, most)
     if failed and not force:
         raise GateError(
             f"{', '.join(failed)}: the bundle loses more than --max-drop {most} points; give --fp32, --without the pass"

@@ -1,6 +1,7 @@
 """Plain torch module to ONNX graph."""
 
 import logging
+import re
 import warnings
 from pathlib import Path
 
@@ -8,8 +9,14 @@ import onnx
 import torch
 from torch import nn
 
+from lrc_runtime.errors import LrcError
+
 # The first with GELU as one operator.
 OPSET = 20
+
+
+class GraphError(LrcError):
+    """The module uses an operator that ONNX does not have."""
 
 
 class _Flat(nn.Module):
@@ -36,25 +43,46 @@ def export_graph(
         outputs: Names of the outputs.
         length_axis: For each output whether its second axis is the length.
         path: The file to write.
+
+    Raises:
+        GraphError: If the exporter knows no translation of an operator, with its name.
     """
     rows, length = torch.export.Dim("batch", min=1, max=4096), torch.export.Dim("length", min=2, max=1 << 16)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-        program = torch.onnx.export(
-            _Flat(module.eval(), outputs),
-            tuple(batch.values()),
-            input_names=list(batch),
-            output_names=outputs,
-            dynamic_shapes=(tuple({0: rows, 1: length} for _ in batch),),
-            dynamo=True,
-            opset_version=OPSET,
-            verbose=False,
-        )
+        try:
+            program = torch.onnx.export(
+                _Flat(module.eval(), outputs),
+                tuple(batch.values()),
+                input_names=list(batch),
+                output_names=outputs,
+                dynamic_shapes=(tuple({0: rows, 1: length} for _ in batch),),
+                dynamo=True,
+                opset_version=OPSET,
+                verbose=False,
+            )
+        except torch.onnx.OnnxExporterError as error:
+            if operator := _untranslated(error):
+                raise GraphError(
+                    f"the backbone uses the operator {operator}, which ONNX opset {OPSET} does not have; choose another"
+                    " backbone"
+                ) from error
+            raise
     assert program is not None
     model = program.model_proto
     _name_axes(model, length_axis)
     onnx.save(model, path)
+
+
+def _untranslated(error: BaseException) -> str | None:
+    """Returns the operator that the exporter named in an error or in one of its causes."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if found := re.search(r"No ONNX function found for <OpOverload\(op='([^']+)'", str(cause)):
+            return found.group(1)
+        cause = cause.__cause__
+    return None
 
 
 def _name_axes(model: onnx.ModelProto, length_axis: dict[str, bool]) -> None:

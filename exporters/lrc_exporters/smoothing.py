@@ -13,10 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
-from lrc_runtime.session import Session
-
+from .activations import observe
 from .products import constant_products
 
 # Which channel gives the threshold, counted from the largest.
@@ -38,14 +37,15 @@ def smooth(path: Path, batches: Iterable[dict[str, np.ndarray]]) -> int:
     model = onnx.load(path)
     graph = model.graph
     products = constant_products(model)
-    peaks = _peaks(model, list(dict.fromkeys(node.input[0] for node in products)), path, batches)
+    seen = observe(path, list(dict.fromkeys(node.input[0] for node in products)), batches)
     weights = {tensor.name: tensor for tensor in graph.initializer}
     readers: dict[str, list[onnx.NodeProto]] = {}
     for node in products:
         readers.setdefault(node.input[0], []).append(node)
     uses = Counter(name for node in graph.node for name in node.input)
     scaled: dict[str, onnx.NodeProto] = {}
-    for name, channels in peaks.items():
+    for name, activations in seen.items():
+        channels = activations.peak
         threshold = np.sort(channels)[-1 - min(_RANK, len(channels) - 1)]
         factors = np.maximum(1, channels / max(threshold, 1e-6)).astype(np.float32)
         # Where layers share their weights, a weight cannot follow the scale of one of them.
@@ -66,25 +66,3 @@ def smooth(path: Path, batches: Iterable[dict[str, np.ndarray]]) -> int:
     graph.node.extend(nodes)
     onnx.save(model, path)
     return len(scaled)
-
-
-def _peaks(
-    model: onnx.ModelProto, names: list[str], path: Path, batches: Iterable[dict[str, np.ndarray]]
-) -> dict[str, np.ndarray]:
-    """Returns the largest magnitude of each channel of some activations."""
-    probe = onnx.ModelProto()
-    probe.CopyFrom(model)
-    probe.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names)
-    file = path.with_suffix(".probe")
-    onnx.save(probe, file)
-    try:
-        session = Session(file)
-        peaks: dict[str, np.ndarray] = {}
-        for batch in batches:
-            outputs = session(batch)
-            for name in names:
-                largest = np.abs(outputs[name]).max(axis=(0, 1))
-                peaks[name] = np.maximum(peaks.get(name, 0), largest)
-    finally:
-        file.unlink()
-    return peaks

@@ -10,8 +10,8 @@ BLOCK = 32
 # The value of largest magnitude in a block becomes one of these; the one that leaves the least error is taken. A table
 # that was quantised to 4 bits before comes out as it was.
 _EXTREMES = (-8.0, -7.5, -7.0, 7.0)
-# Smaller tables (positions, segments) are not worth the operators; that of the tokens always is.
-_MIN_ROWS = 1024
+# Smaller tables (segments) are not worth the operators; that of the tokens always is.
+_MIN_ROWS = 256
 _IDS = "input_ids"
 _ROWS_AT_ONCE = 8192
 
@@ -21,7 +21,8 @@ def quantize_tables(model: onnx.ModelProto, bits: int) -> int:
 
     Args:
         model: The graph.
-        bits: 4, with one scale a block of 32, where the width is a multiple of that; or 8, with one scale a row.
+        bits: Of the table of the tokens: 4, with one scale a block of 32, where the width is a multiple of that; or 8,
+            with one scale a row, as all others have.
 
     Returns:
         The number of tables.
@@ -36,7 +37,7 @@ def quantize_tables(model: onnx.ModelProto, bits: int) -> int:
             continue
         graph.initializer.remove(table)
         values = numpy_helper.to_array(table)
-        blocks = bits == 4 and values.shape[1] % BLOCK == 0
+        blocks = bits == 4 and node.input[1] == _IDS and values.shape[1] % BLOCK == 0
         constants, lookup = (_blocks if blocks else _rows)(values, table.name, node)
         graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
         nodes += lookup
@@ -50,7 +51,6 @@ def _rows(table: np.ndarray, name: str, node: onnx.NodeProto) -> tuple[dict[str,
     """Gather(table, ids) as Gather(int8 table, ids) * Gather(scales, ids)."""
     quantised, scales = quantize_rows(table)
     ids, output = node.input[1], node.output[0]
-    # The quantiser of products adds names of its own to that of the output.
     within = f"{output}_table"
     return {f"{name}_int8": quantised, f"{name}_scale": scales}, [
         helper.make_node("Gather", [f"{name}_int8", ids], [f"{within}_int8"], axis=0),
@@ -64,7 +64,6 @@ def _blocks(table: np.ndarray, name: str, node: onnx.NodeProto) -> tuple[dict[st
     """The same with two values a byte, in standard operators, which every execution provider runs."""
     packed, scales = quantize_blocks(table)
     ids, output = node.input[1], node.output[0]
-    # The quantiser of products adds names of its own to that of the output.
     within = f"{output}_table"
     constants = {
         f"{name}_int4": packed,

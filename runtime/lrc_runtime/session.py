@@ -27,6 +27,8 @@ class Session:
         options.intra_op_num_threads = threads or _usable_cpus()
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        # Where a CPU has AVX2 and no VNNI, the faster kernels saturate: 8-bit products would be wrong, not rounded.
+        options.add_session_config_entry("session.x64quantprecision", "1")
         try:
             self._session = ort.InferenceSession(
                 os.fspath(path),

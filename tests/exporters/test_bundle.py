@@ -32,7 +32,7 @@ def test_manifest_tells_what_was_proved_and_measured(fixture: str, request: pyte
     # Six products a layer in two layers; pairs have no product beyond the encoder's in this form.
     # One attention and one GELU a layer, two norms a layer and that of the embeddings.
     assert manifest.metrics["fused_nodes"] == {"attention": 2, "gelu": 2, "layer_norm": 5}
-    assert manifest.metrics["quantised_nodes"] == {"matmul": 12, "embedding": 1}
+    assert manifest.metrics["quantised_nodes"] == {"matmul": 12, "embedding": 2, "kept": 0}
 
 
 def test_float32_bundle_equals_the_run(qa_run: Path, tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_wrong_lowering_is_refused(qa_run: Path, tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(lrc.export, "lower", broken)
     with pytest.raises(ProofError, match="lowering"):
-        export_run(qa_run, tmp_path / "bundle", int8=True)
+        export_run(qa_run, tmp_path / "bundle")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -85,7 +85,7 @@ def test_full_disk_leaves_nothing_behind(qa_run: Path, tmp_path: Path, monkeypat
 
     monkeypatch.setattr(compiler, "write_manifest", full)
     with pytest.raises(OSError, match="No space"):
-        export_run(qa_run, tmp_path / "bundle", int8=False)
+        export_run(qa_run, tmp_path / "bundle", precision="fp32")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -101,5 +101,5 @@ def test_too_small_a_disk_is_refused_before_the_work(
     usage = shutil.disk_usage(tmp_path)._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     with pytest.raises(ValueError, match="free some space"):
-        export_run(qa_run, tmp_path / "new" / "bundle", int8=True)
+        export_run(qa_run, tmp_path / "new" / "bundle")
     assert not (tmp_path / "new").exists()

@@ -9,9 +9,10 @@ from onnx import numpy_helper
 from typer.testing import CliRunner
 
 import lrc_exporters.compile as compiler
+import lrc_exporters.sensitivity as sensitivity
 from lrc.cli import app
 from lrc_exporters.gate import GateError, Scored, check, losses
-from lrc_exporters.quantize import quantize
+from lrc_exporters.quantize import Precision, quantize
 from lrc_runtime.manifest import read_manifest
 from tests.conftest import EXAMPLES, lrc
 
@@ -81,8 +82,8 @@ def test_good_bundle_passes_and_says_what_is_not_proved(learned: Path, tmp_path:
 def test_planted_fault_is_refused_and_can_be_forced(
     learned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def faulty(source: Path, target: Path, bits: int) -> dict[str, int]:
-        counts = quantize(source, target, bits)
+    def faulty(source: Path, target: Path, precision: Precision) -> dict[str, int]:
+        counts = quantize(source, target, precision)
         model = onnx.load(target)
         # One layer's scales doubled, in each of its products.
         scales = [tensor for tensor in model.graph.initializer if tensor.name.endswith("_scale") and tensor.dims]
@@ -98,6 +99,29 @@ def test_planted_fault_is_refused_and_can_be_forced(
     assert export(learned, tmp_path / "bundle", "--force")[0] == 0
     assert read_manifest(tmp_path / "bundle").metrics["gate"]["forced"]
     assert "**Passed by force**" in (tmp_path / "bundle" / "README.md").read_text(encoding="utf-8")
+
+
+def test_product_that_breaks_the_gate_stays_in_float32(
+    learned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(source: Path, target: Path, precision: Precision) -> dict[str, int]:
+        counts = quantize(source, target, precision)
+        model = onnx.load(target)
+        products = [node.input[1] for node in model.graph.node if node.op_type == "MatMulInteger"]
+        last = products[-1] if len(products) in (1, 12) else ""
+        # The last product does not survive being rounded.
+        for tensor in model.graph.initializer:
+            if tensor.name == last.replace("_int8", "_scale"):
+                tensor.CopyFrom(numpy_helper.from_array(-50 * numpy_helper.to_array(tensor), tensor.name))
+        onnx.save(model, target)
+        return counts
+
+    monkeypatch.setattr(compiler, "quantize", faulty)
+    monkeypatch.setattr(sensitivity, "quantize", faulty)
+    assert export(learned, tmp_path / "bundle", "--langs", "hi,ar")[0] == 0
+    manifest = read_manifest(tmp_path / "bundle")
+    assert manifest.metrics["quantised_nodes"]["kept"] == 1
+    assert not manifest.metrics["gate"]["failed"]
 
 
 def test_passes_are_explained_and_left_out_by_name(learned: Path, tmp_path: Path) -> None:

@@ -8,10 +8,13 @@ import pytest
 import torch
 from torch import nn
 
+import lrc_exporters.quantize as quantization
 from lrc_exporters import proof
-from lrc_exporters.graph import export_graph
+from lrc_exporters.activations import observe
+from lrc_exporters.graph import GraphError, export_graph
+from lrc_exporters.products import constant_products
 from lrc_exporters.proof import ProofError
-from lrc_exporters.quantize import QuantizationError, quantize
+from lrc_exporters.quantize import INT4, Precision, QuantizationError, quantize
 from lrc_exporters.tables import BLOCK, quantize_blocks, quantize_rows
 from lrc_runtime.session import Session
 
@@ -61,7 +64,7 @@ def test_quantised_graph_is_smaller_and_close(
     graph: Path, tmp_path: Path, bits: int, share: float, error: float
 ) -> None:
     target = tmp_path / "int8.onnx"
-    assert quantize(graph, target, bits) == {"matmul": 1, "embedding": 1}
+    assert quantize(graph, target, Precision(table_bits=bits)) == {"matmul": 1, "embedding": 1, "kept": 0}
     assert target.stat().st_size < share * graph.stat().st_size
     types = {node.op_type for node in onnx.load(target).graph.node}
     assert {"MatMulInteger", "Gather", "MatMul"} <= types
@@ -70,9 +73,51 @@ def test_quantised_graph_is_smaller_and_close(
     assert np.abs(run(target, ids) - exact).max() < error * np.abs(exact).max()
 
 
+def test_static_scales_come_from_calibration(graph: Path, tmp_path: Path) -> None:
+    ids = np.random.default_rng(0).integers(20, 2000, (4, 30))
+    name = constant_products(onnx.load(graph))[0].input[0]
+    ranges = observe(
+        graph, [name], [{"input_ids": row[None], "attention_mask": np.ones_like(row[None])} for row in ids]
+    )
+    assert ranges[name].low.shape == (32,) and (ranges[name].low <= ranges[name].mean).all()
+    target = tmp_path / "static.onnx"
+    assert quantize(graph, target, Precision(ranges=ranges))["matmul"] == 1
+    types = [node.op_type for node in onnx.load(target).graph.node]
+    assert "QuantizeLinear" in types and "DynamicQuantizeLinear" not in types
+    exact = run(graph, ids)
+    assert np.abs(run(target, ids) - exact).max() < 0.15 * np.abs(exact).max()
+
+
+def test_weights_alone_take_four_bits(graph: Path, tmp_path: Path) -> None:
+    target = tmp_path / "int4.onnx"
+    assert quantize(graph, target, Precision(INT4)) == {"matmul": 1, "embedding": 1, "kept": 0}
+    types = [node.op_type for node in onnx.load(target).graph.node]
+    assert types.count("MatMulNBits") == 1 and types.count("MatMul") == 1
+    ids = np.random.default_rng(0).integers(20, 2000, (4, 30))
+    exact = run(graph, ids)
+    assert np.abs(run(target, ids) - exact).max() < 0.3 * np.abs(exact).max()
+
+
+@pytest.mark.parametrize("products", ["int8", "int4"])
+def test_product_is_kept_by_name(graph: Path, tmp_path: Path, products: str) -> None:
+    name = constant_products(onnx.load(graph))[0].name
+    found = quantize(graph, tmp_path / "kept.onnx", Precision(products, kept=[name]))
+    assert found == {"matmul": 0, "embedding": 1, "kept": 1}
+    assert sum(node.op_type == "MatMul" for node in onnx.load(tmp_path / "kept.onnx").graph.node) == 2
+
+
+def test_product_that_onnx_runtime_leaves_in_pieces_is_refused(
+    graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(quantization._FUSED, "int8", ("MatMulOfTheFuture",))
+    with pytest.raises(QuantizationError, match="quantised 0 of 1 matrix products and 1 embedding tables"):
+        quantize(graph, tmp_path / "int8.onnx", Precision())
+    assert [file.name for file in tmp_path.iterdir()] == ["int8.onnx"]
+
+
 def test_quantising_is_deterministic(graph: Path, tmp_path: Path) -> None:
-    quantize(graph, tmp_path / "a.onnx")
-    quantize(graph, tmp_path / "b.onnx")
+    quantize(graph, tmp_path / "a.onnx", Precision())
+    quantize(graph, tmp_path / "b.onnx", Precision())
     assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()
 
 
@@ -88,7 +133,18 @@ def test_graph_without_a_table_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "plain.onnx"
     export_graph(Plain().eval(), {"input_ids": torch.ones(2, 5, dtype=torch.int64)}, ["scores"], {"scores": True}, path)
     with pytest.raises(QuantizationError, match="0 embedding tables"):
-        quantize(path, tmp_path / "out.onnx")
+        quantize(path, tmp_path / "out.onnx", Precision())
+
+
+def test_operator_that_onnx_does_not_have_is_named(tmp_path: Path) -> None:
+    class Bessel(nn.Module):
+        def forward(self, input_ids: torch.Tensor) -> dict[str, torch.Tensor]:
+            return {"scores": torch.special.modified_bessel_i0(input_ids.float())}
+
+    ids = {"input_ids": torch.ones(2, 5, dtype=torch.int64)}
+    with pytest.raises(GraphError, match=r"the operator aten\.special_modified_bessel_i0, which ONNX opset"):
+        export_graph(Bessel().eval(), ids, ["scores"], {"scores": True}, tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
 
 
 def test_rows_are_within_half_a_scale() -> None:

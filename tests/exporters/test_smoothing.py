@@ -9,7 +9,9 @@ import torch
 from torch import nn
 
 from lrc_exporters.graph import export_graph
-from lrc_exporters.quantize import quantize
+from lrc_exporters.products import constant_products
+from lrc_exporters.quantize import Precision, quantize
+from lrc_exporters.sensitivity import rank
 from lrc_exporters.smoothing import smooth
 from lrc_runtime.session import Session
 
@@ -64,7 +66,7 @@ def test_int8_comes_nearer(tmp_path: Path) -> None:
     exact = Session(path)(batches[2])["states"]
 
     def error() -> float:
-        quantize(path, tmp_path / "int8.onnx", 8)
+        quantize(path, tmp_path / "int8.onnx", Precision(table_bits=8))
         return float(np.abs(Session(tmp_path / "int8.onnx")(batches[2])["states"] - exact).mean())
 
     plain = error()
@@ -82,3 +84,11 @@ def test_graph_without_outliers_stays_as_it_is(tmp_path: Path) -> None:
     before = len(onnx.load(path).graph.node)
     assert smooth(path, [{"input_ids": ids.numpy()}]) == 0
     assert len(onnx.load(path).graph.node) == before
+
+
+def test_product_behind_the_outlier_is_the_most_sensitive(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    batches = build(path)
+    inner, outer = (node.name for node in constant_products(onnx.load(path)))
+    assert rank(path, Precision(), batches) == [outer, inner]
+    assert [file.name for file in tmp_path.iterdir()] == ["model.onnx"]
