@@ -238,8 +238,8 @@ def export(
     corpus: Annotated[
         list[str] | None, typer.Option(help="Text whose pieces the vocabulary keeps; {lang} for each language.")
     ] = None,
-    pieces: Annotated[int | None, typer.Option(help="Most pieces to keep, the most frequent.", min=1)] = None,
-    table_bits: Annotated[Literal["4", "8"], typer.Option(help="Bits of the embedding table.")] = "4",
+    pieces: Annotated[int | None, typer.Option(help="Pieces to keep, the most frequent.", min=1)] = None,
+    table_bits: Annotated[Literal["2", "4", "8"], typer.Option(help="Bits of the embedding table's rows.")] = "4",
     gate_data: Annotated[
         str | None, typer.Option(help="Labels for the gate; {lang} for each language; default the run's dev.")
     ] = None,

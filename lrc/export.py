@@ -59,8 +59,8 @@ def export_run(
         langs: Languages that the bundle serves, whose pieces it keeps; `all` leaves the vocabulary whole; those that
             the run was trained on when empty.
         corpus: Files or folders of text whose pieces are kept; `{lang}` stands for each language.
-        pieces: Most pieces to keep, the most frequent of the corpus.
-        table_bits: Bits of the embedding table, 4 or 8.
+        pieces: Pieces to keep, the most frequent of the corpus.
+        table_bits: Bits of the embedding table, 2 (for its rarer rows), 4 or 8.
         gate_data: Labelled examples for the gate, `{lang}` standing for each language; the run's own dev when None.
         max_drop: Points that a language may lose; 1.0 F1 or 0.5 of accuracy when None.
         without: Passes to leave out.

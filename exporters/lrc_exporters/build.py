@@ -66,7 +66,7 @@ class Options:
         without: Names of passes to leave out.
         products: `int8`, or `int4` for weights alone.
         static: Whether int8 activations take scales fixed by calibration, or as they come.
-        table_bits: Bits of the embedding table, 4 or 8.
+        table_bits: Bits of the embedding table, 2, 4 or 8.
         max_drop: Points that a language may lose at the gate.
         force: Whether to go on where the gate refuses.
     """
@@ -118,14 +118,10 @@ class Build:
         self.session = Session(self.graph)
         return self.session
 
-    def losses(self, scored: Scored | None) -> dict[str, gate.Loss]:
-        """Compares scores with those of the run, language by language."""
-        before = self.metrics["run"]
-        return gate.losses(before, scored) if before and scored else {}
-
-    def refused(self, scored: Scored | None) -> bool:
-        """Tells whether the gate would refuse such scores."""
-        return "gate" not in self.options.without and bool(gate.refused(self.losses(scored), self.options.max_drop))
+    def refused(self, before: Scored | None, after: Scored | None) -> bool:
+        """Tells whether the gate would refuse such a loss."""
+        found = gate.losses(before, after)
+        return "gate" not in self.options.without and bool(gate.refused(found, self.options.max_drop))
 
     def calibration(self) -> Iterator[dict[str, Ints]]:
         """Yields the real inputs one by one, numbered as the graph takes them."""

@@ -15,7 +15,7 @@ import onnx
 import torch
 
 from lrc_runtime.encoding import TextEncoder
-from lrc_runtime.manifest import CARD, CONFIG, MODEL, TOKENIZER, Manifest, describe_files, write_manifest
+from lrc_runtime.manifest import CARD, CONFIG, MODEL, TOKENIZER, WEIGHTS, Manifest, describe_files, write_manifest
 from lrc_runtime.session import Session
 
 from . import gate
@@ -120,7 +120,8 @@ def quantisation(build: Build) -> str:
         session = Session(quantised)
         scored = build.source.score(session, build.encoder)
         keep = max(1, 2 * len(precision.kept))
-        if keep > _MOST_KEPT * (counts["matmul"] + counts["kept"]) or not build.refused(scored):
+        # What trimming the vocabulary cost, no product can give back: the float32 graph is what it is compared with.
+        if keep > _MOST_KEPT * (counts["matmul"] + counts["kept"]) or not build.refused(build.metrics[FP32], scored):
             break
         ranking = ranking or rank(build.graph, precision, islice(build.calibration(), _RANKED_ON))
         precision = replace(precision, kept=ranking[:keep])
@@ -136,7 +137,7 @@ def quantisation(build: Build) -> str:
 
 def gate_pass(build: Build) -> str:
     """Refuses a bundle that loses more than it may in some language."""
-    found = build.losses(build.metrics.get(build.options.products, build.metrics.get(FP32)))
+    found = gate.losses(build.metrics["run"], build.metrics.get(build.options.products, build.metrics.get(FP32)))
     kept = gate.check(found, build.options.max_drop, build.options.force)
     unproved = [lang for lang in build.manifest.languages if lang not in found]
     build.metrics["gate"] = {**kept, "unproved": unproved}
@@ -150,8 +151,10 @@ def gate_pass(build: Build) -> str:
 
 
 def packing(build: Build) -> str:
-    """Writes tokenizer, configuration, model card and manifest."""
+    """Writes weights beside the graph, where they are mapped and not copied; tokenizer, model card and manifest."""
     source, folder = build.source, build.folder
+    build.session = None
+    onnx.save(onnx.load(build.graph), build.graph, save_as_external_data=True, location=WEIGHTS)
     build.tokenizer.save(str(folder / TOKENIZER), pretty=False)
     (folder / CONFIG).write_text(json.dumps(source.config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     summaries = {name: value.summary if isinstance(value, Scored) else value for name, value in build.metrics.items()}

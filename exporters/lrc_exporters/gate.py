@@ -47,9 +47,11 @@ class Loss:
     count: int
 
 
-def losses(before: Scored, after: Scored) -> dict[str, Loss]:
-    """Compares a bundle with its run on the same examples, language by language."""
-    found = {}
+def losses(before: Scored | None, after: Scored | None) -> dict[str, Loss]:
+    """Compares a bundle with its run on the same examples, language by language; nothing where there are none."""
+    found: dict[str, Loss] = {}
+    if before is None or after is None:
+        return found
     for lang, outcomes in before.outcomes.items():
         first, second = np.asarray(outcomes, float), np.asarray(after.outcomes[lang], float)
         rng = np.random.default_rng(0)

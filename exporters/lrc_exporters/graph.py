@@ -72,6 +72,7 @@ def export_graph(
     assert program is not None
     model = program.model_proto
     _name_axes(model, length_axis)
+    _strip(model)
     onnx.save(model, path)
 
 
@@ -83,6 +84,14 @@ def _untranslated(error: BaseException) -> str | None:
             return found.group(1)
         cause = cause.__cause__
     return None
+
+
+def _strip(model: onnx.ModelProto) -> None:
+    """Takes out what the exporter tells of itself: stack traces, paths of this machine, shapes that can be inferred."""
+    del model.graph.value_info[:], model.graph.metadata_props[:], model.metadata_props[:], model.functions[:]
+    for part in [*model.graph.node, *model.graph.initializer, *model.graph.input, *model.graph.output]:
+        del part.metadata_props[:]
+        part.doc_string = ""
 
 
 def _name_axes(model: onnx.ModelProto, length_axis: dict[str, bool]) -> None:

@@ -1,4 +1,4 @@
-"""Post-training quantisation: matrix products in int8 or 4 bits, embedding tables in 4 or 8 bits."""
+"""Post-training quantisation: matrix products in int8 or 4 bits, embedding tables in 2, 4 or 8 bits."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Precision:
     Attributes:
         products: `int8`, weights one scale an output and activations in 8 bits too; or `int4`, weights only, one
             scale for 32 values.
-        table_bits: 4, with one scale for 32 values, or 8, with one a row.
+        table_bits: Of the embedding table, as `quantize_tables` takes them.
         kept: Names of products that stay in float32.
         ranges: For int8, what fixes the scale of each activation; when None each batch sets its own.
     """

@@ -1,4 +1,4 @@
-"""Embedding tables in 4 or 8 bits, looked up first and dequantised after: only the rows of a batch become floats."""
+"""Embedding tables in 2, 4 or 8 bits, looked up first and dequantised after: only the rows of a batch become floats."""
 
 from typing import Any
 
@@ -7,6 +7,10 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 BLOCK = 32
+# Rows that take 4 bits where others take 2.
+FREQUENT = 8192
+# What a code stands for is its distance from this, times a scale.
+MIDDLE = {4: 8.0, 2: 1.5}
 # The value of largest magnitude in a block becomes one of these; the one that leaves the least error is taken. A table
 # that was quantised to 4 bits before comes out as it was.
 _EXTREMES = (-8.0, -7.5, -7.0, 7.0)
@@ -14,6 +18,7 @@ _EXTREMES = (-8.0, -7.5, -7.0, 7.0)
 _MIN_ROWS = 256
 _IDS = "input_ids"
 _ROWS_AT_ONCE = 8192
+_FITS = 4
 
 
 def quantize_tables(model: onnx.ModelProto, bits: int) -> int:
@@ -21,8 +26,9 @@ def quantize_tables(model: onnx.ModelProto, bits: int) -> int:
 
     Args:
         model: The graph.
-        bits: Of the table of the tokens: 4, with one scale a block of 32, where the width is a multiple of that; or 8,
-            with one scale a row, as all others have.
+        bits: Of the table of the tokens, where its width is a multiple of 32: 4, with one scale for 32 values; or 2,
+            with one scale a row, for all but the first 8,192 rows, which vocabularies give to the most frequent
+            pieces and which take 4. With 8, and for all other tables, one scale a row.
 
     Returns:
         The number of tables.
@@ -37,62 +43,91 @@ def quantize_tables(model: onnx.ModelProto, bits: int) -> int:
             continue
         graph.initializer.remove(table)
         values = numpy_helper.to_array(table)
-        blocks = bits == 4 and node.input[1] == _IDS and values.shape[1] % BLOCK == 0
-        constants, lookup = (_blocks if blocks else _rows)(values, table.name, node)
-        graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
-        nodes += lookup
+        lookup = _Lookup(table.name)
+        ids, output = node.input[1], node.output[0]
+        if bits == 8 or ids != _IDS or values.shape[1] % BLOCK:
+            lookup.rows(values, ids, output)
+        elif bits == 4 or len(values) <= FREQUENT:
+            lookup.packed(*quantize_blocks(values), 4, ids, output, "")
+        else:
+            lookup.two_parts(values, ids, output)
+        graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in lookup.constants.items())
+        nodes += lookup.nodes
         count += 1
     del graph.node[:]
     graph.node.extend(nodes)
     return count
 
 
-def _rows(table: np.ndarray, name: str, node: onnx.NodeProto) -> tuple[dict[str, np.ndarray], list[onnx.NodeProto]]:
-    """Gather(table, ids) as Gather(int8 table, ids) * Gather(scales, ids)."""
-    quantised, scales = quantize_rows(table)
-    ids, output = node.input[1], node.output[0]
-    within = f"{output}_table"
-    return {f"{name}_int8": quantised, f"{name}_scale": scales}, [
-        helper.make_node("Gather", [f"{name}_int8", ids], [f"{within}_int8"], axis=0),
-        helper.make_node("Gather", [f"{name}_scale", ids], [f"{within}_scale"], axis=0),
-        helper.make_node("Cast", [f"{within}_int8"], [f"{within}_float"], to=TensorProto.FLOAT),
-        helper.make_node("Mul", [f"{within}_float", f"{within}_scale"], [output]),
-    ]
+class _Lookup:
+    """The operators that look rows up in a quantised table, standard ones, which every execution provider runs.
 
+    Args:
+        name: Name of the table.
+    """
 
-def _blocks(table: np.ndarray, name: str, node: onnx.NodeProto) -> tuple[dict[str, np.ndarray], list[onnx.NodeProto]]:
-    """The same with two values a byte, in standard operators, which every execution provider runs."""
-    packed, scales = quantize_blocks(table)
-    ids, output = node.input[1], node.output[0]
-    within = f"{output}_table"
-    constants = {
-        f"{name}_int4": packed,
-        f"{name}_scale": scales,
-        f"{name}_low": np.array(15, np.uint8),
-        f"{name}_shift": np.array(4, np.uint8),
-        f"{name}_zero": np.array(8, np.float32),
-        f"{name}_blocks": np.array([0, 0, -1, BLOCK], np.int64),
-        f"{name}_last": np.array([-1], np.int64),
-        f"{name}_flat": np.array([0, 0, -1], np.int64),
-    }
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.constants: dict[str, np.ndarray] = {}
+        self.nodes: list[onnx.NodeProto] = []
 
-    def step(operator: str, inputs: list[str], result: str, **attributes: Any) -> onnx.NodeProto:
-        return helper.make_node(operator, inputs, [result], **attributes)
+    def rows(self, table: np.ndarray, ids: str, output: str) -> None:
+        """Gather(table, ids) as Gather(int8 table, ids) * Gather(scales, ids)."""
+        quantised, scales = quantize_rows(table)
+        values = self._step("Cast", [self._gather(quantised, ids, "int8")], "float", to=TensorProto.FLOAT)
+        self._node("Mul", [values, self._gather(scales, ids, "scale")], output)
 
-    return constants, [
-        step("Gather", [f"{name}_int4", ids], f"{within}_int4", axis=0),
-        step("BitwiseAnd", [f"{within}_int4", f"{name}_low"], f"{within}_first"),
-        step("BitShift", [f"{within}_int4", f"{name}_shift"], f"{within}_second", direction="RIGHT"),
-        step("Concat", [f"{within}_first", f"{within}_second"], f"{within}_both", axis=-1),
-        step("Cast", [f"{within}_both"], f"{within}_float", to=TensorProto.FLOAT),
-        step("Sub", [f"{within}_float", f"{name}_zero"], f"{within}_signed"),
-        step("Reshape", [f"{within}_signed", f"{name}_blocks"], f"{within}_blocks"),
-        step("Gather", [f"{name}_scale", ids], f"{within}_half", axis=0),
-        step("Cast", [f"{within}_half"], f"{within}_scale", to=TensorProto.FLOAT),
-        step("Unsqueeze", [f"{within}_scale", f"{name}_last"], f"{within}_scales"),
-        step("Mul", [f"{within}_blocks", f"{within}_scales"], f"{within}_scaled"),
-        step("Reshape", [f"{within}_scaled", f"{name}_flat"], output),
-    ]
+    def packed(self, table: np.ndarray, scales: np.ndarray, bits: int, ids: str, output: str, part: str) -> None:
+        """The same with several values a byte; `part` tells the names of two of these apart."""
+        codes = self._gather(table, ids, f"int{bits}{part}")
+        mask = self._constant(np.array((1 << bits) - 1, np.uint8), f"mask{part}")
+        pieces = []
+        for at in range(8 // bits):
+            shift = self._constant(np.array(at * bits, np.uint8), f"shift{at}{part}")
+            moved = self._step("BitShift", [codes, shift], f"moved{at}{part}", direction="RIGHT") if at else codes
+            pieces.append(self._step("BitwiseAnd", [moved, mask], f"code{at}{part}"))
+        together = self._step("Concat", pieces, f"codes{part}", axis=-1)
+        values = self._step("Cast", [together], f"float{part}", to=TensorProto.FLOAT)
+        middle = self._constant(np.array(MIDDLE[bits], np.float32), f"middle{part}")
+        signed = self._step("Sub", [values, middle], f"signed{part}")
+        width = table.shape[1] * (8 // bits)
+        shape = self._constant(np.array([0, 0, -1, width // scales.shape[1]], np.int64), f"shape{part}")
+        blocks = self._step("Reshape", [signed, shape], f"blocks{part}")
+        halves = self._gather(scales, ids, f"scale{part}")
+        whole = self._step("Cast", [halves], f"factor{part}", to=TensorProto.FLOAT)
+        last = self._constant(np.array([-1], np.int64), f"last{part}")
+        scaled = self._step("Mul", [blocks, self._step("Unsqueeze", [whole, last], f"factors{part}")], f"scaled{part}")
+        flat = self._constant(np.array([0, 0, -1], np.int64), f"flat{part}")
+        self._node("Reshape", [scaled, flat], output)
+
+    def two_parts(self, table: np.ndarray, ids: str, output: str) -> None:
+        """The first rows in 4 bits and all others in 2: each id is looked up in both, and the right row taken."""
+        first = self._constant(np.array(FREQUENT, np.int64), "first")
+        last = self._constant(np.array(FREQUENT - 1, np.int64), "first_last")
+        frequent = self._step("Less", [ids, first], "frequent")
+        in_first = self._step("Min", [ids, last], "ids_first")
+        above = self._step("Sub", [ids, first], "above")
+        in_rest = self._step("Max", [above, self._constant(np.array(0, np.int64), "none")], "ids_rest")
+        found = [f"{self.name}_{part}_row" for part in ("first", "rest")]
+        self.packed(*quantize_blocks(table[:FREQUENT]), 4, in_first, found[0], "_first")
+        self.packed(*quantize_pairs(table[FREQUENT:]), 2, in_rest, found[1], "_rest")
+        column = self._step("Unsqueeze", [frequent, self._constant(np.array([-1], np.int64), "column")], "which")
+        self._node("Where", [column, *found], output)
+
+    def _gather(self, table: np.ndarray, ids: str, what: str) -> str:
+        return self._step("Gather", [self._constant(table, what), ids], f"row_{what}", axis=0)
+
+    def _constant(self, value: np.ndarray, what: str) -> str:
+        name = f"{self.name}_{what}"
+        self.constants[name] = value
+        return name
+
+    def _step(self, operator: str, inputs: list[str], what: str, **attributes: Any) -> str:
+        return self._node(operator, inputs, f"{self.name}_{what}", **attributes)
+
+    def _node(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
+        self.nodes.append(helper.make_node(operator, inputs, [output], **attributes))
+        return output
 
 
 def quantize_rows(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -140,3 +175,30 @@ def quantize_blocks(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         packed[part] = numbers[:, : width // 2] | numbers[:, width // 2 :] << 4
         scales[part] = chosen[..., 0].astype(np.float16)
     return packed, scales
+
+
+def quantize_pairs(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Quantises each row of a table to 2 bits.
+
+    The four levels are evenly spaced, which for values that are spread as a normal distribution loses next to nothing
+    against the best levels (Max 1960); their spacing is fitted to each row by turns with the codes.
+
+    Args:
+        table: Float values, shape (rows, width), the width a multiple of 4.
+
+    Returns:
+        uint8 values of shape (rows, width / 4), column j holding values j, j + width / 4, j + width / 2 and
+        j + 3 width / 4 in its bits from the lowest up, each 1.5 more than the signed number; float16 scales of shape
+        (rows, 1).
+    """
+    values = table.astype(np.float32)
+    scales = np.sqrt(np.square(values).mean(axis=1, keepdims=True))
+    for _ in range(_FITS):
+        scales[scales == 0] = 1
+        levels = np.clip(np.rint(values / scales + 1.5), 0, 3) - 1.5
+        scales = (values * levels).sum(axis=1, keepdims=True) / np.square(levels).sum(axis=1, keepdims=True)
+    codes = (levels + 1.5).astype(np.uint8)
+    packed = np.zeros((len(table), table.shape[1] // 4), np.uint8)
+    for at, part in enumerate(np.split(codes, 4, axis=1)):
+        packed |= part << (2 * at)
+    return packed, scales.astype(np.float16)

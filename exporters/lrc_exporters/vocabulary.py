@@ -24,6 +24,7 @@ _TEXTS_AT_ONCE = 1024
 # What begins a word (Metaspace) or continues one (WordPiece) and is no character of it.
 _MARKS = regex.compile(r"^(▁|##)")
 _BYTE = regex.compile(r"<0x[0-9A-F]{2}>")
+_DIGITS = 4
 _SHARED = ("Common", "Inherited")
 
 
@@ -39,7 +40,8 @@ class Choice:
         scripts: Unicode names of the scripts that the languages are written in.
         corpora: Texts in the languages, by language or file, whose pieces are kept; every piece of the scripts where
             there are none.
-        most: Most pieces to keep, those that are the largest share of any corpus; as many as there are when None.
+        most: Pieces to keep, those that are the largest share of any corpus, then others of the scripts; all that the
+            corpora hold when None.
     """
 
     scripts: frozenset[str]
@@ -67,10 +69,12 @@ def kept_pieces(tokenizer: Tokenizer, choice: Choice) -> Ids:
     vocabulary = tokenizer.get_vocab(with_added_tokens=True)
     inside = regex.compile("[" + "".join(rf"\p{{Script={name}}}" for name in (*choice.scripts, *_SHARED)) + "]+")
     kept, letters = np.zeros(max(vocabulary.values()) + 1, bool), []
+    written = kept.copy()
     for piece, index in vocabulary.items():
         bare = _MARKS.sub("", piece)
         own = inside.fullmatch(bare) is not None
         kept[index] = not bare or _BYTE.fullmatch(piece) or (own and (not choice.corpora or len(bare) == 1))
+        written[index] = own
         if own and regex.search(r"\p{L}", bare):
             letters.append(index)
     kept[list(tokenizer.get_added_tokens_decoder())] = True
@@ -82,9 +86,13 @@ def kept_pieces(tokenizer: Tokenizer, choice: Choice) -> Ids:
                 f"--corpus: its text holds no piece of the scripts {', '.join(sorted(choice.scripts))};"
                 " give text in the bundle's languages"
             )
-        share[kept] = 0
+        share[kept], written[kept] = 0, False
         found = np.argsort(-share, kind="stable")[: np.count_nonzero(share)]
-        kept[found[: max(0, choice.most - np.count_nonzero(kept)) if choice.most else None]] = True
+        if choice.most:
+            # A vocabulary is in order of falling frequency: where the corpora saw too few, its first ones are next.
+            found = np.concatenate([found, np.flatnonzero(written & (share == 0))])
+            found = found[: max(0, choice.most - np.count_nonzero(kept))]
+        kept[found] = True
     kept[~np.isin(np.arange(len(kept)), list(vocabulary.values()))] = False
     return np.flatnonzero(kept)
 
@@ -117,7 +125,9 @@ def trim_tokenizer(tokenizer: Tokenizer, kept: Ids) -> Tokenizer:
     model = document["model"]
     new = {int(old): index for index, old in enumerate(kept)}
     if model["type"] == "Unigram":
-        model["vocab"] = [entry for index, entry in enumerate(model["vocab"]) if index in new]
+        # Seventeen digits of a score take as much room as all else; four tell any two segmentations apart.
+        pieces = [entry for index, entry in enumerate(model["vocab"]) if index in new]
+        model["vocab"] = [[piece, round(score, _DIGITS)] for piece, score in pieces]
         if model["unk_id"] is not None:
             model["unk_id"] = new[model["unk_id"]]
     elif model["type"] == "WordPiece":

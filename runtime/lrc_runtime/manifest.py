@@ -14,10 +14,11 @@ FORMAT = "lrc-bundle"
 FORMAT_VERSION = 2
 MANIFEST = "lrc.json"
 MODEL = "model.onnx"
+WEIGHTS = "model.onnx.data"
 TOKENIZER = "tokenizer.json"
 CONFIG = "config.json"
 CARD = "README.md"
-FILES = (MODEL, TOKENIZER, CONFIG, CARD)
+FILES = (MODEL, WEIGHTS, TOKENIZER, CONFIG, CARD)
 
 QUESTION_ANSWERING = "question-answering"
 PARAPHRASE = "paraphrase"

@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 import lrc_exporters.quantize as quantization
@@ -15,7 +16,7 @@ from lrc_exporters.graph import GraphError, export_graph
 from lrc_exporters.products import constant_products
 from lrc_exporters.proof import ProofError
 from lrc_exporters.quantize import INT4, Precision, QuantizationError, quantize
-from lrc_exporters.tables import BLOCK, quantize_blocks, quantize_rows
+from lrc_exporters.tables import BLOCK, FREQUENT, quantize_blocks, quantize_pairs, quantize_rows, quantize_tables
 from lrc_runtime.session import Session
 
 
@@ -173,6 +174,32 @@ def test_table_of_four_bits_comes_out_as_it_was() -> None:
     assert packed.shape == (500, 48) and found.shape == (500, 3)
     signed = np.concatenate([packed & 15, packed >> 4], axis=1).astype(np.float32) - 8
     assert np.array_equal((signed.reshape(500, 3, BLOCK) * found[..., None].astype(np.float32)).reshape(500, 96), table)
+
+
+def test_rare_rows_take_two_bits(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    table = rng.normal(0, rng.uniform(0.1, 10, (FREQUENT + 500, 1)), (FREQUENT + 500, 32)).astype(np.float32)
+    table[-1] = 0
+    ids = helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["batch", "length"])
+    rows = helper.make_tensor_value_info("rows", TensorProto.FLOAT, ["batch", "length", 32])
+    lookup = helper.make_node("Gather", ["table", "input_ids"], ["rows"])
+    graph = helper.make_graph([lookup], "lookup", [ids], [rows], [numpy_helper.from_array(table, "table")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    assert quantize_tables(model, 2) == 1
+    onnx.save(model, tmp_path / "lookup.onnx")
+    asked = np.array([[0, FREQUENT - 1, FREQUENT], [7, FREQUENT + 499, FREQUENT + 77]])
+    found = Session(tmp_path / "lookup.onnx")({"input_ids": asked})["rows"]
+    error = np.sqrt(np.square(found - table[asked]).mean(axis=2))
+    size = np.sqrt(np.square(table[asked]).mean(axis=2))
+    frequent = asked < FREQUENT
+    assert (error[frequent] < 0.15 * size[frequent]).all()
+    assert (error[~frequent] <= 0.5 * size[~frequent]).all()
+    packed, scales = quantize_pairs(table)
+    assert packed.shape == (FREQUENT + 500, 8) and scales.shape == (FREQUENT + 500, 1)
+    codes = np.concatenate([packed >> shift & 3 for shift in (0, 2, 4, 6)], axis=1)
+    relative = np.square((codes - 1.5) * scales - table).sum() / np.square(table).sum()
+    # A normal distribution in four levels loses 0.1175 of its variance at best (Max 1960).
+    assert 0.09 < relative < 0.13
 
 
 def test_blocks_of_any_table_are_close() -> None:
