@@ -155,6 +155,8 @@ def packing(build: Build) -> str:
     source, folder = build.source, build.folder
     build.session = None
     onnx.save(onnx.load(build.graph), build.graph, save_as_external_data=True, location=WEIGHTS)
+    # onnx writes it for its owner alone.
+    shutil.copymode(build.graph, folder / WEIGHTS)
     build.tokenizer.save(str(folder / TOKENIZER), pretty=False)
     (folder / CONFIG).write_text(json.dumps(source.config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     summaries = {name: value.summary if isinstance(value, Scored) else value for name, value in build.metrics.items()}

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -15,7 +16,8 @@ from lrc.run import load_run
 from lrc_exporters.proof import ProofError
 from lrc_runtime.manifest import read_manifest
 from lrc_runtime.session import Session
-from tests.conftest import lrc, train_tiny
+from tests.conftest import lrc, scores_of, train_tiny
+from tests.lrc.test_cli import refused
 
 
 @pytest.mark.parametrize("fixture", ["qa_bundle", "pair_bundle"])
@@ -42,6 +44,34 @@ def test_float32_bundle_equals_the_run(qa_run: Path, tmp_path: Path) -> None:
     for lang, scores in manifest.metrics["torch"]["languages"].items():
         assert manifest.metrics["fp32"]["languages"][lang] == pytest.approx(scores)
     assert "int8" not in manifest.metrics
+
+
+@pytest.mark.parametrize(
+    ("flags", "precision", "operator"),
+    [(("--int4",), "int4", "MatMulNBits"), (("--static", "--table-bits", "2"), "int8", "QuantizeLinear")],
+)
+def test_other_precisions_are_served(
+    flags: tuple[str, ...], precision: str, operator: str, qa_run: Path, tmp_path: Path
+) -> None:
+    lrc("export", qa_run, *flags, "--out", tmp_path / "bundle")
+    manifest = read_manifest(tmp_path / "bundle")
+    assert manifest.precision == precision and precision in manifest.metrics
+    assert operator in {node.op_type for node in onnx.load(tmp_path / "bundle" / "model.onnx").graph.node}
+    assert set(scores_of(tmp_path / "bundle", "qa.{lang}.json")) == {"hi", "zh"}
+
+
+def test_precisions_that_do_not_go_together_are_refused(qa_run: Path, tmp_path: Path) -> None:
+    assert "--int8 --fp32: choose one" in refused("export", qa_run, "--int8", "--fp32", "--out", tmp_path / "bundle")
+    assert "--static: is for --int8" in refused("export", qa_run, "--int4", "--static", "--out", tmp_path / "bundle")
+    assert not list(tmp_path.iterdir())
+
+
+def test_weights_lie_beside_a_small_graph(qa_bundle: Path) -> None:
+    weights, graph = qa_bundle / "model.onnx.data", qa_bundle / "model.onnx"
+    assert weights.stat().st_size > 2 * graph.stat().st_size
+    assert weights.stat().st_mode == graph.stat().st_mode
+    # What the exporter tells of the machine that it ran on stays there.
+    assert b".py" not in graph.read_bytes()
 
 
 def test_same_run_gives_the_same_bytes(qa_run: Path, qa_bundle: Path, tmp_path: Path) -> None:
