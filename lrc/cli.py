@@ -236,9 +236,11 @@ def export(
         str | None, typer.Option(help="Languages it serves, all for a whole vocabulary; default the run's.")
     ] = None,
     corpus: Annotated[
-        list[str] | None, typer.Option(help="Text whose pieces the vocabulary keeps; {lang} for each language.")
+        list[str] | None, typer.Option(help="Text to count pieces in; {lang} for each language; default the labels'.")
     ] = None,
-    pieces: Annotated[int | None, typer.Option(help="Pieces to keep, the most frequent.", min=1)] = None,
+    pieces: Annotated[
+        int | None, typer.Option(help="Pieces to keep, the most frequent; default 10,000 a language.", min=1)
+    ] = None,
     table_bits: Annotated[Literal["2", "4", "8"], typer.Option(help="Bits of the embedding table's rows.")] = "4",
     gate_data: Annotated[
         str | None, typer.Option(help="Labels for the gate; {lang} for each language; default the run's dev.")

@@ -1,6 +1,6 @@
 """What an export is measured on: labelled examples for the gate, text for the vocabulary."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from lrc_exporters.gate import Scored
@@ -11,13 +11,17 @@ from lrc_runtime.encoding import TextEncoder
 
 from . import run as run_folder
 from .console import note
-from .data.examples import BadExamples, Example
+from .data.examples import BadExamples, Example, texts_of
 from .data.passages import read_passages
 from .data.scripts import scripts
 from .data.tasks import LABELS, find_task, read_own
 from .errors import UserError
 from .run import Run
 from .scoring import score_examples, summarise
+
+# Of the built-in backbone 70,000 pieces cover 98.6 % of XQuAD's in seven languages, 36,000 cover 92.3 %.
+_PIECES_A_LANGUAGE = 10_000
+_LEAST_PIECES = 30_000
 
 
 def gate_examples(
@@ -37,16 +41,33 @@ def gate_examples(
     return {lang: group for lang, group in unseen.items() if group}
 
 
-def vocabulary_choice(langs: Sequence[str], corpus: Sequence[str], pieces: int | None) -> Choice | None:
-    """Returns what the vocabulary is trimmed for; None where a language's script is not known."""
+def vocabulary_choice(
+    langs: Sequence[str], corpus: Sequence[str], pieces: int | None, own: Sequence[Example]
+) -> Choice | None:
+    """Returns what the vocabulary is trimmed for; None where a language's script is not known.
+
+    Args:
+        langs: Languages of the bundle.
+        corpus: The user's files of text, `{lang}` standing for each language.
+        pieces: How many to keep; 10,000 a language and at least 30,000 when None.
+        own: What the run has learned from: the text that counts where there is no `corpus`.
+    """
     if unknown := [lang for lang in langs if not scripts(lang)]:
         note(f"vocabulary: left whole, as the script of {', '.join(unknown)} is not known")
         return None
-    paths = dict.fromkeys(name.replace("{lang}", lang) for name in corpus for lang in langs)
+    corpora: list[Iterable[str]]
+    if corpus:
+        paths = dict.fromkeys(name.replace("{lang}", lang) for name in corpus for lang in langs)
+        corpora = [_passages(Path(path)) for path in paths]
+    else:
+        texts: dict[str, list[str]] = {}
+        for example in own:
+            texts.setdefault(example.lang, []).extend(texts_of(example))
+        corpora = [texts[lang] for lang in langs if lang in texts]
     return Choice(
         scripts=frozenset(script for lang in langs for script in scripts(lang)),
-        corpora=[_passages(Path(path)) for path in paths],
-        most=pieces,
+        corpora=corpora,
+        most=pieces or max(_LEAST_PIECES, _PIECES_A_LANGUAGE * len(langs)),
     )
 
 

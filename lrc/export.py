@@ -58,8 +58,9 @@ def export_run(
         static: Whether int8 activations take scales fixed by calibration, or as they come.
         langs: Languages that the bundle serves, whose pieces it keeps; `all` leaves the vocabulary whole; those that
             the run was trained on when empty.
-        corpus: Files or folders of text whose pieces are kept; `{lang}` stands for each language.
-        pieces: Pieces to keep, the most frequent of the corpus.
+        corpus: Files or folders of text in which pieces are counted; `{lang}` stands for each language; what the run
+            has learned from when empty.
+        pieces: Pieces to keep, the most frequent; 10,000 a language and at least 30,000 when None.
         table_bits: Bits of the embedding table, 2 (for its rarer rows), 4 or 8.
         gate_data: Labelled examples for the gate, `{lang}` standing for each language; the run's own dev when None.
         max_drop: Points that a language may lose; 1.0 F1 or 0.5 of accuracy when None.
@@ -80,8 +81,6 @@ def export_run(
     for name in without:
         if name not in OPTIONAL:
             raise UserError(f"--without {name}: no pass that can be left out; choose from {', '.join(OPTIONAL)}")
-    if pieces and not corpus:
-        raise UserError("--pieces: needs text to count pieces in; give --corpus too")
     run = load_run(folder)
     _check_space(run, out)
     data = prepare(replace(run.settings, data_dir=data_dir or run.settings.data_dir))
@@ -89,6 +88,7 @@ def export_run(
     served = list(langs) or [*run.settings.langs]
     whole = served == ["all"]
     served = run.settings.langs if whole else served
+    learned = data.target + data.source + data.pseudo
     examples = gate_examples(run, data.dev, served, gate_data)
     plain = lower(run.model)
     encoder = run_folder.text_encoder(run.backbone, run.settings)
@@ -111,7 +111,7 @@ def export_run(
     if "quantisation" in without:
         precision = FP32
     options = Options(
-        vocabulary=None if whole else vocabulary_choice(served, corpus, pieces),
+        vocabulary=None if whole else vocabulary_choice(served, corpus, pieces, learned),
         without=frozenset(without) | frozenset(_ROUNDING if precision == FP32 else []),
         products=precision,
         static=static,

@@ -8,7 +8,9 @@ import numpy as np
 
 from lrc_runtime.errors import LrcError
 
-_DRAWS = 2000
+_DRAWS = 10_000
+# Share of the bootstrap's draws below the interval.
+_OUTSIDE = 0.025
 
 
 class GateError(LrcError):
@@ -36,7 +38,8 @@ class Loss:
         before: Score of the run.
         after: Score of the bundle.
         loss: Their difference; below 0 where the bundle is better.
-        low: Lower end of the loss's 95 % interval by a paired bootstrap over the examples.
+        low: Lower end of the loss's interval by a paired bootstrap over the examples, 95 % for all languages together
+            (Bonferroni).
         count: Number of examples.
     """
 
@@ -57,7 +60,7 @@ def losses(before: Scored | None, after: Scored | None) -> dict[str, Loss]:
         rng = np.random.default_rng(0)
         drawn = rng.multinomial(len(first), np.full(len(first), 1 / len(first)), _DRAWS) / len(first)
         lost = first - second
-        low = np.quantile(drawn @ lost, 0.025)
+        low = np.quantile(drawn @ lost, _OUTSIDE / len(before.outcomes))
         points = [round(100 * float(value), 3) for value in (first.mean(), second.mean(), lost.mean(), low)]
         found[lang] = Loss(points[0], points[1], points[2], points[3], len(first))
     return found

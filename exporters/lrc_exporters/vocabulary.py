@@ -38,23 +38,22 @@ class Choice:
 
     Attributes:
         scripts: Unicode names of the scripts that the languages are written in.
-        corpora: Texts in the languages, by language or file, whose pieces are kept; every piece of the scripts where
-            there are none.
-        most: Pieces to keep, those that are the largest share of any corpus, then others of the scripts; all that the
-            corpora hold when None.
+        corpora: Texts in the languages, by language or file.
+        most: Pieces to keep: those that are the largest share of any corpus, then the most frequent others of the
+            scripts.
     """
 
     scripts: frozenset[str]
-    corpora: Sequence[Iterable[str]] = ()
-    most: int | None = None
+    corpora: Sequence[Iterable[str]]
+    most: int
 
 
 def kept_pieces(tokenizer: Tokenizer, choice: Choice) -> Ids:
     """Chooses the pieces that stay.
 
-    With corpora, those that occur in them and every single character of the scripts; without, every piece that is
-    written in the scripts. Digits, punctuation and symbols belong to all scripts. The template's special tokens and all
-    that lies before the last of them stay, so that their ids do not change.
+    Those that are the largest share of any corpus, then the most frequent others that are written in the scripts. Digits,
+    punctuation and symbols belong to all scripts. Every single character of the scripts stays, and so do the template's
+    special tokens and all that lies before the last of them, so that their ids do not change.
 
     Args:
         tokenizer: The whole tokenizer.
@@ -73,12 +72,13 @@ def kept_pieces(tokenizer: Tokenizer, choice: Choice) -> Ids:
     for piece, index in vocabulary.items():
         bare = _MARKS.sub("", piece)
         own = inside.fullmatch(bare) is not None
-        kept[index] = not bare or _BYTE.fullmatch(piece) or (own and (not choice.corpora or len(bare) == 1))
+        kept[index] = not bare or _BYTE.fullmatch(piece) or (own and len(bare) == 1)
         written[index] = own
         if own and regex.search(r"\p{L}", bare):
             letters.append(index)
     kept[list(tokenizer.get_added_tokens_decoder())] = True
     kept[: max(_fixed(tokenizer)) + 1] = True
+    share = np.zeros(len(kept))
     if choice.corpora:
         share = np.max([_shares(tokenizer, corpus, len(kept)) for corpus in choice.corpora], axis=0)
         if not share[letters].any():
@@ -86,13 +86,11 @@ def kept_pieces(tokenizer: Tokenizer, choice: Choice) -> Ids:
                 f"--corpus: its text holds no piece of the scripts {', '.join(sorted(choice.scripts))};"
                 " give text in the bundle's languages"
             )
-        share[kept], written[kept] = 0, False
-        found = np.argsort(-share, kind="stable")[: np.count_nonzero(share)]
-        if choice.most:
-            # A vocabulary is in order of falling frequency: where the corpora saw too few, its first ones are next.
-            found = np.concatenate([found, np.flatnonzero(written & (share == 0))])
-            found = found[: max(0, choice.most - np.count_nonzero(kept))]
-        kept[found] = True
+    share[kept], written[kept] = 0, False
+    found = np.argsort(-share, kind="stable")[: np.count_nonzero(share)]
+    # A vocabulary is in order of falling frequency: where the corpora saw too few, its first ones are next.
+    found = np.concatenate([found, np.flatnonzero(written & (share == 0))])
+    kept[found[: max(0, choice.most - np.count_nonzero(kept))]] = True
     kept[~np.isin(np.arange(len(kept)), list(vocabulary.values()))] = False
     return np.flatnonzero(kept)
 

@@ -136,7 +136,6 @@ def test_passes_are_explained_and_left_out_by_name(learned: Path, tmp_path: Path
     ("flags", "message"),
     [
         (("--without", "proof"), "--without proof: no pass that can be left out; choose from vocabulary, fusion"),
-        (("--pieces", "100"), "--pieces: needs text to count pieces in; give --corpus too"),
         (("--corpus", "nowhere.txt"), "--corpus nowhere.txt: no such file or folder"),
         (("--gate-data", "nowhere.{lang}.tsv"), "--gate-data nowhere.{lang}.tsv: there is no such file for hi, ar"),
     ],

@@ -24,6 +24,7 @@ from tests.conftest import EXAMPLES, lrc, make_tokenizer
 HINDI = "केन्या पर्वत की ऊँचाई कितने मीटर है?"
 ARABIC = "كم يبلغ ارتفاع جبل كينيا بالأمتار؟"
 CHINESE = "肯尼亚山有多高?"
+EVERY = 10**6
 
 
 def read(lang: str) -> str:
@@ -44,7 +45,7 @@ def word_piece() -> Tokenizer:
 
 @pytest.mark.parametrize("whole", [make_tokenizer(), word_piece()], ids=["unigram", "wordpiece"])
 def test_text_in_the_kept_scripts_reads_as_before(whole: Tokenizer) -> None:
-    kept = kept_pieces(whole, Choice(frozenset({"Devanagari", "Latin"})))
+    kept = kept_pieces(whole, Choice(frozenset({"Devanagari", "Latin"}), [], EVERY))
     trimmed = trim_tokenizer(whole, kept)
     assert trimmed.get_vocab_size() == len(kept) < 0.8 * whole.get_vocab_size()
     new = renumber(kept, whole.token_to_id("<unk>") or whole.token_to_id("[UNK]"), whole.get_vocab_size()).new
@@ -57,24 +58,25 @@ def test_text_in_the_kept_scripts_reads_as_before(whole: Tokenizer) -> None:
     assert describe(trimmed, [ARABIC, CHINESE])["unknown"] > 0.3
 
 
-def test_corpus_keeps_its_pieces_and_single_characters() -> None:
+def test_pieces_of_the_corpus_come_first() -> None:
     whole = make_tokenizer()
     scripts = frozenset({"Devanagari"})
-    kept = set(kept_pieces(whole, Choice(scripts, [[HINDI]])).tolist())
-    pieces = {whole.id_to_token(index) for index in kept}
-    assert set(whole.encode(HINDI, add_special_tokens=False).ids) <= kept
-    assert {"<s>", "<pad>", "</s>", "<unk>", "▁", "क"} <= pieces
-    every = kept_pieces(whole, Choice(scripts))
-    assert len(kept) < len(every)
-    long = {piece for piece in pieces if len(piece.strip("▁")) > 1 and not piece.startswith("<")}
-    assert long <= set(whole.encode(HINDI, add_special_tokens=False).tokens)
+    characters = set(kept_pieces(whole, Choice(scripts, [], 1)).tolist())
+    own = set(whole.encode(HINDI, add_special_tokens=False).ids)
+    kept = set(kept_pieces(whole, Choice(scripts, [[HINDI]], len(characters | own))).tolist())
+    assert kept == characters | own and own - characters
+    assert {"<s>", "<pad>", "</s>", "<unk>", "▁", "क"} <= {whole.id_to_token(index) for index in kept}
+    # With room for more, the most frequent others of the script are next.
+    more = kept_pieces(whole, Choice(scripts, [[HINDI]], len(kept) + 5)).tolist()
+    assert kept < set(more) and len(more) == len(kept) + 5
+    assert set(more) < set(kept_pieces(whole, Choice(scripts, [[HINDI]], EVERY)).tolist())
 
 
 def test_most_frequent_pieces_of_any_corpus_are_kept() -> None:
     whole, scripts = make_tokenizer(), frozenset({"Devanagari", "Arabic"})
     corpora = [[read("hi")] * 20, [read("ar")]]
-    everything = kept_pieces(whole, Choice(scripts, corpora))
-    few = kept_pieces(whole, Choice(scripts, corpora, most=len(everything) - 100))
+    everything = kept_pieces(whole, Choice(scripts, corpora, EVERY))
+    few = kept_pieces(whole, Choice(scripts, corpora, len(everything) - 100))
     assert len(few) == len(everything) - 100 and set(few) < set(everything)
     # The shorter corpus counts as much as the longer one.
     lost = [whole.id_to_token(index) for index in set(everything) - set(few)]
@@ -84,7 +86,7 @@ def test_most_frequent_pieces_of_any_corpus_are_kept() -> None:
 
 def test_corpus_in_another_script_is_refused() -> None:
     with pytest.raises(VocabularyError, match="--corpus: its text holds no piece of the scripts Devanagari"):
-        kept_pieces(make_tokenizer(), Choice(frozenset({"Devanagari"}), [[ARABIC]]))
+        kept_pieces(make_tokenizer(), Choice(frozenset({"Devanagari"}), [[ARABIC]], EVERY))
 
 
 def test_other_kinds_of_tokenizer_are_named() -> None:
