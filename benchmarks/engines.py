@@ -3,11 +3,13 @@
 python -m pip install -c constraints.txt -e ".[bench]"
 python benchmarks/engines.py --run RUN --bundle BUNDLE --work WORK --optimum .venv-optimum/bin/python
 
-Every engine runs alone, in a process of its own, in turn, and all of it several times; the medians are printed. The run
-must have neither prompts nor another head than the linear one, as no other engine can express them.
+Every engine runs alone, in a process of its own, in turn, and all of it several times, after the first with every fifth
+question; the medians are printed, and F1 of the first. The run must have neither prompts nor another head than the
+linear one, as no other engine can express them.
 """
 
 import argparse
+import copy
 import json
 import os
 import random
@@ -78,10 +80,16 @@ def merge(run: Run) -> nn.Module:
     plain = lower(run.model)
     if not isinstance(plain.head, SpanHead) or run.settings.prompt_length:
         raise SystemExit("--run: train it with --method lora and the linear head, so that every engine can express it")
-    model = AutoModelForQuestionAnswering.from_config(plain.encoder.config)
-    missing, unexpected = getattr(model, model.base_model_prefix).load_state_dict(
-        plain.encoder.state_dict(), strict=False
-    )
+    config, state = copy.deepcopy(plain.encoder.config), plain.encoder.state_dict()
+    segments = "embeddings.token_type_embeddings.weight"
+    if segments in state and len(state[segments]) == 1:
+        # optimum traces every BERT with two segments.
+        config.type_vocab_size = 2
+        state[segments] = state[segments].repeat(2, 1)
+    # CTranslate2's converter asks for it; transformers 5 no longer writes it.
+    config.position_embedding_type = "absolute"
+    model = AutoModelForQuestionAnswering.from_config(config)
+    missing, unexpected = getattr(model, model.base_model_prefix).load_state_dict(state, strict=False)
     assert not unexpected and all("pooler" in name for name in missing), (missing, unexpected)
     model.qa_outputs.load_state_dict(plain.head.dense.state_dict())
     result: nn.Module = model.eval()
@@ -172,9 +180,10 @@ def main() -> None:
     prepare_all(load_run(options.run), options.bundle, options.work, options.count, options.optimum)
     names = [name for name in ENGINES if folder_of(name, options.work).exists()]
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
-    for _ in range(options.rounds):
+    for round_ in range(options.rounds):
         for name in names:
-            command = [sys.executable, Path(__file__).with_name("measure_engine.py"), name, options.work]
+            step = "5" if round_ else "1"
+            command = [sys.executable, Path(__file__).with_name("measure_engine.py"), name, options.work, step]
             printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
             found[name].append(json.loads(printed.splitlines()[-1]))
     langs = list(found[names[0]][0]["f1"])

@@ -1,6 +1,6 @@
 """Opens one engine's model in this process and measures it; `engines.py` starts it and prints the table.
 
-python benchmarks/measure_engine.py ENGINE WORK
+python benchmarks/measure_engine.py ENGINE WORK [STEP]
 """
 
 import json
@@ -103,9 +103,10 @@ def folder_of(engine: str, work: Path) -> Path:
     return work / engine.lower().replace(" ", "-")
 
 
-def measure(engine: str, work: Path) -> dict[str, Any]:
+def measure(engine: str, work: Path, step: int) -> dict[str, Any]:
     folder = folder_of(engine, work)
-    questions = json.loads((work / "questions.json").read_text(encoding="utf-8"))
+    every = json.loads((work / "questions.json").read_text(encoding="utf-8"))
+    questions = every[::step]
     shapes = json.loads((work / "shapes.json").read_text(encoding="utf-8"))
     # The whole path from a folder to an answer: for lrc that is the runtime's own, digests and all.
     began = time.perf_counter()
@@ -118,7 +119,7 @@ def measure(engine: str, work: Path) -> dict[str, Any]:
         answerer = QuestionAnswerer(encoder, run, Decoding(**shapes["decoding"]))
     loaded = time.perf_counter() - began
 
-    window = _full_window(encoder, questions, shapes["windowing"]["max_length"])
+    window = _full_window(encoder, every, shapes["windowing"]["max_length"])
     times = []
     for _ in range(_REPEATS):
         began = time.perf_counter()
@@ -161,4 +162,4 @@ def _full_window(encoder: TextEncoder, questions: list[dict[str, Any]], length: 
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(sys.argv[1], Path(sys.argv[2]))))
+    print(json.dumps(measure(sys.argv[1], Path(sys.argv[2]), int((sys.argv[3:] or ["1"])[0]))))

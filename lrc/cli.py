@@ -226,10 +226,13 @@ def evaluate(
 
 @app.command()
 def export(
-    run: Annotated[Path, typer.Argument(help="A finished run folder.", metavar="RUN")],
-    out: Annotated[Path, typer.Option(help="Bundle folder to write.")],
+    run: Annotated[
+        list[Path], typer.Argument(help="Finished run folders; several share their backbone.", metavar="RUN...")
+    ],
+    out: Annotated[Path, typer.Option(help="Bundle folder to write, or one file whose name ends in .lrc.")],
     int8: Annotated[bool, typer.Option("--int8", help="8-bit products, the default.")] = False,
     int4: Annotated[bool, typer.Option("--int4", help="4-bit weights: half the size, twice the time.")] = False,
+    fp16: Annotated[bool, typer.Option("--fp16", help="Everything in float16, for GPUs.")] = False,
     fp32: Annotated[bool, typer.Option("--fp32", help="Keep float32.")] = False,
     static: Annotated[bool, typer.Option("--static", help="Scales of int8 activations by calibration.")] = False,
     langs: Annotated[
@@ -255,16 +258,17 @@ def export(
     explain: Annotated[bool, typer.Option(help="Print what each pass did and took.")] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Compile a run into a bundle: lowered, exported, quantised, proved."""
+    """Compile runs into a bundle: lowered, exported, quantised, proved."""
     from .errors import UserError
-    from .export import export_run
+    from .export import export_runs
     from .settings import split_langs
 
-    chosen = [name for name, asked in (("int8", int8), ("int4", int4), ("fp32", fp32)) if asked]
+    flags = {"int8": int8, "int4": int4, "fp16": fp16, "fp32": fp32}
+    chosen = [name for name, asked in flags.items() if asked]
     if len(chosen) > 1:
         raise UserError(f"--{chosen[0]} --{chosen[1]}: choose one")
 
-    export_run(
+    export_runs(
         run,
         out,
         precision=chosen[0] if chosen else "int8",

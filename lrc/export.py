@@ -1,16 +1,17 @@
-"""A run folder to a bundle: lowers the run and hands it to the compiler."""
+"""Run folders to a bundle: lowers the runs and hands them to the compiler."""
 
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from lrc_exporters.build import Options, Source
-from lrc_exporters.compile import FP32, OPTIONAL, compile_bundle
-from lrc_exporters.quantize import INT8
+from lrc_exporters.compile import FP32, OPTIONAL, Part, compile_bundle
+from lrc_exporters.quantize import FP16, INT8
 from lrc_runtime.encoding import ModelInput, TextEncoder
+from lrc_runtime.files import ARCHIVE_SUFFIX
 from lrc_runtime.manifest import PARAPHRASE, QUESTION_ANSWERING, Manifest
 
 from . import run as run_folder
@@ -30,11 +31,10 @@ _MAX_F1_DROP = 1.0
 _MAX_ACCURACY_DROP = 0.5
 # Real inputs for tracing and proof: enough for batches of seven with different lengths.
 _PROOF_INPUTS = 14
-_ROUNDING = ("smoothing", "quantisation")
 
 
-def export_run(
-    folder: Path,
+def export_runs(
+    folders: Sequence[Path],
     out: Path,
     precision: str = INT8,
     static: bool = False,
@@ -48,50 +48,106 @@ def export_run(
     force: bool = False,
     explain: bool = False,
     data_dir: str | None = None,
-) -> Manifest:
-    """Compiles a finished run into a bundle and prints its scores before and after.
+) -> list[Manifest]:
+    """Compiles finished runs into one bundle and prints their scores before and after.
 
     Args:
-        folder: The run.
-        out: The bundle folder, which must not exist.
-        precision: `int8`, `int4` (weights alone) or `fp32`.
+        folders: The runs; several are of different tasks on one backbone, whose weights the bundle then holds once.
+        out: The bundle, which must not exist: a folder, or one file where the name ends in `.lrc`.
+        precision: `int8`, `int4` (weights alone), `fp16` or `fp32`.
         static: Whether int8 activations take scales fixed by calibration, or as they come.
         langs: Languages that the bundle serves, whose pieces it keeps; `all` leaves the vocabulary whole; those that
-            the run was trained on when empty.
-        corpus: Files or folders of text in which pieces are counted; `{lang}` stands for each language; what the run
-            has learned from when empty.
+            the runs were trained on when empty.
+        corpus: Files or folders of text in which pieces are counted; `{lang}` stands for each language; what the runs
+            have learned from when empty.
         pieces: Pieces to keep, the most frequent; 10,000 a language and at least 30,000 when None.
         table_bits: Bits of the embedding table, 2 (for its rarer rows), 4 or 8.
-        gate_data: Labelled examples for the gate, `{lang}` standing for each language; the run's own dev when None.
+        gate_data: Labelled examples for the gate, `{lang}` standing for each language; the runs' own dev when None.
         max_drop: Points that a language may lose; 1.0 F1 or 0.5 of accuracy when None.
         without: Passes to leave out.
         force: Whether to write the bundle although a language loses more.
         explain: Whether to print what each pass did.
-        data_dir: Where the run's data lies now, if it has moved.
+        data_dir: Where the runs' data lies now, if it has moved.
 
     Returns:
-        The bundle's manifest.
+        The manifests of the bundle, one a run.
 
     Raises:
-        UserError: If the run cannot be loaded, its data is gone, `out` exists or its disk is too full, or an option
-            names nothing that exists.
+        UserError: If a run cannot be loaded, its data is gone, the runs do not go together, `out` exists or its disk
+            is too full, or an option names nothing that exists.
     """
     if out.exists():
-        raise UserError(f"--out {out}: exists already; name a new folder")
+        raise UserError(f"--out {out}: exists already; give a new name")
     for name in without:
         if name not in OPTIONAL:
             raise UserError(f"--without {name}: no pass that can be left out; choose from {', '.join(OPTIONAL)}")
-    run = load_run(folder)
-    _check_space(run, out)
+    if static and precision != INT8:
+        raise UserError(f"--static: is for --int8; {precision} does not round what runs through the model")
+    if "quantisation" in without:
+        precision = FP32
+    runs = [load_run(folder) for folder in folders]
+    names = _names(runs)
+    _check_space(runs, out)
+    loaded = [_prepare(run, data_dir, langs, gate_data) for run in runs]
+    every = list(dict.fromkeys(lang for one in loaded for lang in one.langs))
+    learned = [example for one in loaded for example in one.learned]
+    left_out = {*without}
+    if precision == FP32:
+        left_out.add("quantisation")
+    if precision in (FP32, FP16):
+        left_out.add("smoothing")
+    if len(runs) > 1:
+        # It changes the weights that the tasks share, for each in another way.
+        left_out.add("smoothing")
+    options = Options(
+        vocabulary=None if [*langs] == ["all"] else vocabulary_choice(every, corpus, pieces, learned),
+        without=frozenset(left_out),
+        products=precision,
+        static=static,
+        table_bits=table_bits,
+        force=force,
+    )
+    parts = []
+    for run, one, task in zip(runs, loaded, names, strict=True):
+        default = _MAX_F1_DROP if run_folder.is_qa(run.settings) else _MAX_ACCURACY_DROP
+        own = replace(options, max_drop=default if max_drop is None else max_drop)
+        parts.append(_part(run, one, task, own, len(runs) == 1))
+    began = time.monotonic()
+    with steps("export") as say:
+        manifests, passes = compile_bundle(parts, out, out.suffix == ARCHIVE_SUFFIX, say)
+    sizes = {name: entry["bytes"] for manifest in manifests for name, entry in manifest.files.items()}
+    note(f"wrote {out}: {sum(sizes.values()) / 1e6:.1f} MB in {time.monotonic() - began:.0f} s")
+    if explain:
+        pass_table(passes)
+    for run, manifest in zip(runs, manifests, strict=True):
+        for which in dict.fromkeys(("run", FP32, precision)):
+            if manifest.metrics.get(which):
+                score_table(f"{run.settings.task}: dev examples, {which}", manifest.metrics[which])
+    return manifests
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """Of one run: the languages that it serves, what it has learned from, and labelled examples for the gate."""
+
+    langs: list[str]
+    learned: list[Example]
+    inputs: list[Example]
+    examples: dict[str, list[Example]]
+
+
+def _prepare(run: Run, data_dir: str | None, langs: Sequence[str], gate_data: str | None) -> _Prepared:
     data = prepare(replace(run.settings, data_dir=data_dir or run.settings.data_dir))
-    is_qa = run_folder.is_qa(run.settings)
-    served = list(langs) or [*run.settings.langs]
-    whole = served == ["all"]
-    served = run.settings.langs if whole else served
-    learned = data.target + data.source + data.pseudo
+    served = [*run.settings.langs] if not langs or [*langs] == ["all"] else [*langs]
     examples = gate_examples(run, data.dev, served, gate_data)
-    plain = lower(run.model)
+    return _Prepared(served, data.target + data.source + data.pseudo, data.target + data.source, examples)
+
+
+def _part(run: Run, prepared: _Prepared, name: str | None, options: Options, fold: bool) -> Part:
+    is_qa = run_folder.is_qa(run.settings)
+    plain = lower(run.model, fold)
     encoder = run_folder.text_encoder(run.backbone, run.settings)
+    examples = prepared.examples
     source = Source(
         tuned=run.model,
         plain=plain,
@@ -101,28 +157,15 @@ def export_run(
         outputs={"start_logits": True, "end_logits": True} if is_qa else {"logits": False},
         tokenizer=run.backbone.tokenizer,
         encoder=encoder,
-        texts=_proof_inputs(data.target + data.source, encoder),
+        texts=_proof_inputs(prepared.inputs, encoder),
         samples={lang: [text for example in group for text in texts_of(example)] for lang, group in examples.items()},
         config=_config(run, is_qa),
         score=lambda model, encoder: score_model(model, encoder, run, examples),
     )
-    if static and precision != INT8:
-        raise UserError(f"--static: is for --int8; {precision} does not round what runs through the model")
-    if "quantisation" in without:
-        precision = FP32
-    options = Options(
-        vocabulary=None if whole else vocabulary_choice(served, corpus, pieces, learned),
-        without=frozenset(without) | frozenset(_ROUNDING if precision == FP32 else []),
-        products=precision,
-        static=static,
-        table_bits=table_bits,
-        max_drop=(_MAX_F1_DROP if is_qa else _MAX_ACCURACY_DROP) if max_drop is None else max_drop,
-        force=force,
-    )
     manifest = Manifest(
         task=QUESTION_ANSWERING if is_qa else PARAPHRASE,
-        languages=served,
-        precision=precision,
+        languages=prepared.langs,
+        precision=options.products,
         labels=[] if is_qa else LABELS,
         windowing=run_folder.windowing(run.settings),
         decoding=run_folder.decoding(run.settings),
@@ -133,17 +176,22 @@ def export_run(
             "labels": f"those of {run.settings.train or run.settings.task}; see its source",
         },
     )
-    began = time.monotonic()
-    with steps("export") as say:
-        written, passes = compile_bundle(source, manifest, options, out, say)
-    size = sum(entry["bytes"] for entry in written.files.values())
-    note(f"wrote {out}: {size / 1e6:.1f} MB in {time.monotonic() - began:.0f} s")
-    if explain:
-        pass_table(passes)
-    for name in dict.fromkeys(("run", FP32, precision)):
-        if written.metrics.get(name):
-            score_table(f"{run.settings.task}: dev examples, {name}", written.metrics[name])
-    return written
+    return Part(name, source, manifest, options)
+
+
+def _names(runs: Sequence[Run]) -> list[str | None]:
+    """Names the tasks of a bundle: the first has no name, the others that of the data set.
+
+    Raises:
+        UserError: If two are of one data set, or not on one backbone.
+    """
+    tasks = [run.settings.task for run in runs]
+    for run, task in zip(runs[1:], tasks[1:], strict=True):
+        if tasks.count(task) > 1:
+            raise UserError(f"RUN: two runs of {task}; a bundle holds one of each task")
+        if run.settings.fingerprint != runs[0].settings.fingerprint:
+            raise UserError("RUN: the runs are not on the same backbone; export each into a bundle of its own")
+    return [None, *tasks[1:]]
 
 
 def _proof_inputs(examples: list[Example], encoder: TextEncoder) -> list[ModelInput]:
@@ -166,12 +214,12 @@ def _config(run: Run, is_qa: bool) -> dict[str, Any]:
     return config
 
 
-def _check_space(run: Run, out: Path) -> None:
+def _check_space(runs: Sequence[Run], out: Path) -> None:
     """Refuses before hours of work what a full disk would stop at the end."""
     parent = out.absolute()
     while not parent.exists():
         parent = parent.parent
-    weights = sum(value.numel() * 4 for value in run.model.parameters())
+    weights = sum(value.numel() * 4 for run in runs for value in run.model.parameters())
     free = shutil.disk_usage(parent).free
     # The float32 graph and the quantiser's copies of it stand beside each other for a while.
     if free < 3 * weights:

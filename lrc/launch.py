@@ -45,6 +45,7 @@ def start(settings: TrainSettings, out: Path | None, epochs: float | None) -> No
     backbone = load_backbone(settings.backbone)
     settings.fingerprint = backbone.fingerprint
     settings.versions = {name: version(name) for name in _VERSIONS}
+    settings.make_paths_absolute()
     # The trainer may refuse the settings, so it is made before the folder.
     trainer = Trainer(backbone, data, settings, folder)
     with replace_folder(folder) as partial:

@@ -1,5 +1,6 @@
 """The resolved settings of a training run, as the run folder keeps them."""
 
+import os
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -135,6 +136,16 @@ class TrainSettings:
     def to_json(self) -> dict[str, Any]:
         """Returns the settings as they are saved."""
         return {"format": "lrc-run", "format_version": FORMAT_VERSION, **asdict(self)}
+
+    def make_paths_absolute(self) -> None:
+        """Lets the run be used from any folder."""
+        for name in ("data_dir", "train", "dev", "shots_file", "source", "unlabelled"):
+            value = getattr(self, name)
+            if value and not value.startswith("hf:"):
+                setattr(self, name, os.path.abspath(value))
+        for name in ("pseudo", "parallel"):
+            if getattr(self, name):
+                setattr(self, name, [os.path.abspath(path) for path in getattr(self, name)])
 
     @classmethod
     def from_json(cls, document: dict[str, Any], where: str) -> "TrainSettings":

@@ -64,7 +64,7 @@ class Options:
     Attributes:
         vocabulary: What the vocabulary is trimmed for; None leaves it whole.
         without: Names of passes to leave out.
-        products: `int8`, or `int4` for weights alone.
+        products: `int8`, `int4` for weights alone, or `fp16`.
         static: Whether int8 activations take scales fixed by calibration, or as they come.
         table_bits: Bits of the embedding table, 2, 4 or 8.
         max_drop: Points that a language may lose at the gate.
@@ -85,10 +85,11 @@ class Build:
     """What the passes work on.
 
     Attributes:
+        name: Of the task; None for a bundle's first.
         source: What is compiled.
         options: How.
         manifest: Grows from pass to pass.
-        folder: Where the bundle's files are written.
+        folder: Where the graph is worked on.
         renumbering: How ids changed, if the vocabulary was trimmed.
         tokenizer: The bundle's.
         encoder: Of that tokenizer.
@@ -97,6 +98,7 @@ class Build:
         proof: Differences of the outputs.
     """
 
+    name: str | None
     source: Source
     options: Options
     manifest: Manifest

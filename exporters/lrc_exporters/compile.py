@@ -1,10 +1,9 @@
 """The compiler: a pipeline of named passes over a plain module."""
 
-import json
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -15,19 +14,18 @@ import onnx
 import torch
 
 from lrc_runtime.encoding import TextEncoder
-from lrc_runtime.manifest import CARD, CONFIG, MODEL, TOKENIZER, WEIGHTS, Manifest, describe_files, write_manifest
+from lrc_runtime.manifest import MODEL, Manifest
 from lrc_runtime.session import Session
 
 from . import gate
 from .activations import observe
 from .build import Build, Options, Source
-from .card import model_card
 from .fusion import fuse
-from .gate import Scored
 from .graph import export_graph
+from .packing import pack, place
 from .products import constant_products
 from .proof import prove, torch_run
-from .quantize import Precision, quantize
+from .quantize import FP16, Precision, halve, quantize
 from .sensitivity import rank
 from .smoothing import smooth
 from .vocabulary import describe, kept_pieces, renumber, trim_table, trim_tokenizer
@@ -107,8 +105,10 @@ def proof(build: Build) -> str:
 
 
 def quantisation(build: Build) -> str:
-    """Products in 8 or 4 bits but the few that would break the gate, the embedding table in 4 or 8 bits."""
+    """Products in 8 or 4 bits but the few that break the gate, the embedding table in 2, 4 or 8; or all in float16."""
     options, quantised = build.options, build.folder / f"{MODEL}.quantised"
+    if options.products == FP16:
+        return _halve(build, quantised)
     precision = Precision(options.products, options.table_bits)
     if options.static:
         names = dict.fromkeys(node.input[0] for node in constant_products(onnx.load(build.graph)))
@@ -135,6 +135,15 @@ def quantisation(build: Build) -> str:
     return f"{counts['matmul']} products, {build.graph.stat().st_size / 1e6:.1f} MB{kept}"
 
 
+def _halve(build: Build, halved: Path) -> str:
+    halve(build.graph, halved)
+    halved.replace(build.graph)
+    session = build.open()
+    build.proof["fp32_to_fp16_logits"] = build.difference(session)
+    build.metrics[FP16] = build.source.score(session, build.encoder)
+    return f"everything in float16, {build.graph.stat().st_size / 1e6:.1f} MB"
+
+
 def gate_pass(build: Build) -> str:
     """Refuses a bundle that loses more than it may in some language."""
     found = gate.losses(build.metrics["run"], build.metrics.get(build.options.products, build.metrics.get(FP32)))
@@ -148,24 +157,6 @@ def gate_pass(build: Build) -> str:
     forced = "; passed by force" if kept["forced"] else ""
     unknown = f"; unproved: {', '.join(unproved)}" if unproved else ""
     return f"loses {mean:+.2f} on average, {found[worst].loss:+.2f} in {worst}{forced}{unknown}"
-
-
-def packing(build: Build) -> str:
-    """Writes weights beside the graph, where they are mapped and not copied; tokenizer, model card and manifest."""
-    source, folder = build.source, build.folder
-    build.session = None
-    onnx.save(onnx.load(build.graph), build.graph, save_as_external_data=True, location=WEIGHTS)
-    # onnx writes it for its owner alone.
-    shutil.copymode(build.graph, folder / WEIGHTS)
-    build.tokenizer.save(str(folder / TOKENIZER), pretty=False)
-    (folder / CONFIG).write_text(json.dumps(source.config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    summaries = {name: value.summary if isinstance(value, Scored) else value for name, value in build.metrics.items()}
-    metrics = {**build.manifest.metrics, **summaries, "largest_difference": build.proof}
-    manifest = replace(build.manifest, metrics=metrics)
-    (folder / CARD).write_text(model_card(manifest), encoding="utf-8")
-    build.manifest = replace(manifest, files=describe_files(folder))
-    write_manifest(build.manifest, folder)
-    return f"{sum(entry['bytes'] for entry in build.manifest.files.values()) / 1e6:.1f} MB"
 
 
 @dataclass(frozen=True)
@@ -186,7 +177,6 @@ PASSES = (
     Pass("proof", proof),
     Pass("quantisation", quantisation, optional=True),
     Pass("gate", gate_pass, optional=True),
-    Pass("packing", packing),
 )
 OPTIONAL = tuple(each.name for each in PASSES if each.optional)
 
@@ -201,20 +191,36 @@ class Step:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Part:
+    """One task of a bundle.
+
+    Attributes:
+        name: What `lrc_runtime.load` calls it; None for the first.
+        source: What is compiled.
+        manifest: The manifest without files and with the metrics of the run itself.
+        options: How it is compiled; vocabulary and precision are those of the whole bundle.
+    """
+
+    name: str | None
+    source: Source
+    manifest: Manifest
+    options: Options
+
+
 def compile_bundle(
-    source: Source, manifest: Manifest, options: Options, out: Path, say: Callable[[str], None]
-) -> tuple[Manifest, list[Step]]:
+    parts: Sequence[Part], out: Path, archive: bool, say: Callable[[str], None]
+) -> tuple[list[Manifest], list[Step]]:
     """Writes a bundle.
 
     Args:
-        source: What is compiled.
-        manifest: The manifest without files and with the metrics of the run itself.
-        options: How it is compiled.
-        out: The bundle folder, which must not exist; it appears only when everything has succeeded.
+        parts: Its tasks, on one backbone and with one tokenizer.
+        out: The bundle, which must not exist; it appears only when everything has succeeded.
+        archive: Whether it is one file rather than a folder.
         say: Told each pass as it begins.
 
     Returns:
-        The manifest as written, and what each pass did.
+        The manifests as written, and what each pass did.
 
     Raises:
         ProofError: If a graph does not compute what the module computes.
@@ -225,20 +231,35 @@ def compile_bundle(
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    steps = []
+    builds: list[Build] = []
+    steps: list[Step] = []
     try:
-        partial.chmod(0o755)
-        build = Build(source, options, manifest, partial, source.tokenizer, source.encoder)
-        for each in PASSES:
-            does = (each.run.__doc__ or "").strip()
-            if each.name in options.without:
-                steps.append(Step(each.name, does, None, 0.0))
-                continue
-            say(each.name)
-            began = time.monotonic()
-            outcome = each.run(build)
-            steps.append(Step(each.name, does, outcome, time.monotonic() - began))
-        partial.rename(out)
+        bundle = partial / "bundle"
+        bundle.mkdir()
+        for part in parts:
+            folder = partial / f"task-{len(builds)}"
+            folder.mkdir()
+            source = part.source
+            build = Build(part.name, source, part.options, part.manifest, folder, source.tokenizer, source.encoder)
+            for each in PASSES:
+                name = f"{part.name}: {each.name}" if part.name else each.name
+                does = (each.run.__doc__ or "").strip()
+                if each.name in part.options.without:
+                    steps.append(Step(name, does, None, 0.0))
+                    continue
+                say(name)
+                began = time.monotonic()
+                outcome = each.run(build)
+                steps.append(Step(name, does, outcome, time.monotonic() - began))
+            build.session = None
+            builds.append(build)
+        say("packing")
+        began = time.monotonic()
+        written = pack(builds, bundle)
+        place(bundle, out, archive)
+        size = sum({name: entry["bytes"] for one in written for name, entry in one.files.items()}.values())
+        does = (pack.__doc__ or "").split("\n")[0]
+        steps.append(Step("packing", does, f"{size / 1e6:.1f} MB", time.monotonic() - began))
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return build.manifest, steps
+    return written, steps

@@ -7,6 +7,7 @@ from pathlib import Path
 import onnx
 import onnxruntime as ort
 from onnxruntime.quantization.matmul_nbits_quantizer import DefaultWeightOnlyQuantConfig, MatMulNBitsQuantizer
+from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from lrc_runtime.errors import LrcError
 
@@ -14,7 +15,7 @@ from .activations import Activations
 from .products import constant_products, quantize_products
 from .tables import BLOCK, quantize_tables
 
-INT8, INT4 = "int8", "int4"
+INT8, INT4, FP16 = "int8", "int4", "fp16"
 # Whatever ONNX Runtime makes of one quantised product; anything else costs more than float32.
 _FUSED = {INT8: ("MatMulIntegerToFloat", "DynamicQuantizeMatMul"), INT4: ("MatMulNBits",)}
 
@@ -74,6 +75,11 @@ def quantize(source: Path, target: Path, precision: Precision) -> dict[str, int]
             " not match the exporter: install the versions of constraints.txt, or export with --fp32"
         )
     return {"matmul": done, "embedding": tables, "kept": len(precision.kept)}
+
+
+def halve(source: Path, target: Path) -> None:
+    """Writes a float32 graph in float16, its outputs staying float32: for GPUs, which multiply it in half the time."""
+    onnx.save(convert_float_to_float16(onnx.load(source), keep_io_types=True), target)
 
 
 def _four_bits(model: onnx.ModelProto, names: list[str]) -> onnx.ModelProto:

@@ -51,9 +51,9 @@ class Choice:
 def kept_pieces(tokenizer: Tokenizer, choice: Choice) -> Ids:
     """Chooses the pieces that stay.
 
-    Those that are the largest share of any corpus, then the most frequent others that are written in the scripts. Digits,
-    punctuation and symbols belong to all scripts. Every single character of the scripts stays, and so do the template's
-    special tokens and all that lies before the last of them, so that their ids do not change.
+    Those that are the largest share of any corpus, then the most frequent others that are written in the scripts.
+    Digits, punctuation and symbols belong to all scripts. Every single character of the scripts stays, and so do the
+    template's special tokens and all that lies before the last of them, so that their ids do not change.
 
     Args:
         tokenizer: The whole tokenizer.

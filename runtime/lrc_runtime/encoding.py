@@ -6,6 +6,7 @@ Training, evaluation and serving all call this module, so what was trained is wh
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -82,10 +83,15 @@ class TextEncoder:
         Raises:
             BundleError: If the file is not a tokenizer.
         """
+        return cls.from_bytes(Path(path).read_bytes(), windowing, os.fspath(path))
+
+    @classmethod
+    def from_bytes(cls, content: bytes, windowing: Windowing, where: str) -> "TextEncoder":
+        """Loads the content of a `tokenizer.json`; `where` it is from is for the message."""
         try:
-            tokenizer = Tokenizer.from_file(os.fspath(path))
+            tokenizer = Tokenizer.from_buffer(content)
         except Exception as error:  # tokenizers raises plain Exception
-            raise BundleError(f"{os.fspath(path)}: not a tokenizer.json: {error}") from error
+            raise BundleError(f"{where}: not a tokenizer.json: {error}") from error
         return cls(tokenizer, windowing)
 
     def _read_template(self) -> None:

@@ -1,4 +1,4 @@
-"""The bundle folder: its manifest `lrc.json`, read and verified before anything else is opened."""
+"""A bundle's manifest `lrc.json`, read and verified before anything else is opened."""
 
 import hashlib
 import json
@@ -7,8 +7,10 @@ import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 from .errors import BundleError
+from .files import Archive, Files, Folder, open_files, read_file
 
 FORMAT = "lrc-bundle"
 FORMAT_VERSION = 2
@@ -18,12 +20,13 @@ WEIGHTS = "model.onnx.data"
 TOKENIZER = "tokenizer.json"
 CONFIG = "config.json"
 CARD = "README.md"
-FILES = (MODEL, WEIGHTS, TOKENIZER, CONFIG, CARD)
+_SHARED = (WEIGHTS, TOKENIZER, CONFIG, CARD)
 
 QUESTION_ANSWERING = "question-answering"
 PARAPHRASE = "paraphrase"
 TASKS = (QUESTION_ANSWERING, PARAPHRASE)
 
+_NAMED = re.compile(r"([a-z0-9][a-z0-9_-]{0,63})\.lrc\.json")
 # A manifest is a few kilobytes; anything near this size is not one.
 _MAX_MANIFEST_BYTES = 16 * 1024 * 1024
 _UNSIGNED = b"0" * 64
@@ -62,7 +65,7 @@ class Manifest:
     Attributes:
         task: `question-answering` or `paraphrase`.
         languages: Codes of the languages that the bundle was trained on.
-        precision: `fp32` or `int8`.
+        precision: `fp32`, `fp16`, `int8` or `int4`.
         labels: Names of the classes in the order of the logits; empty for question answering.
         windowing: How text becomes model input.
         decoding: How logits become answers.
@@ -84,19 +87,29 @@ class Manifest:
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-def sha256_file(path: str | os.PathLike[str]) -> str:
-    """Returns the SHA-256 of a file as 64 hexadecimal digits."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def manifest_file(name: str | None) -> str:
+    """Returns the file of the manifest of a bundle's first task (None), or of another by its name."""
+    return f"{name}.lrc.json" if name else MANIFEST
 
 
-def describe_files(folder: Path) -> dict[str, dict[str, Any]]:
-    """Returns size and SHA-256 of the bundle's files, as `Manifest.files` holds them."""
-    return {name: {"sha256": sha256_file(folder / name), "bytes": (folder / name).stat().st_size} for name in FILES}
+def model_file(name: str | None) -> str:
+    """Returns the file of the graph of a bundle's first task (None), or of another by its name."""
+    return f"{name}.onnx" if name else MODEL
 
 
-def write_manifest(manifest: Manifest, folder: Path) -> None:
-    """Writes `lrc.json`, which carries a digest of its own bytes.
+def other_tasks(files: Files) -> list[str]:
+    """Returns the names of the tasks of a bundle beside its first."""
+    return [found.group(1) for name in files.names() if (found := _NAMED.fullmatch(name))]
+
+
+def describe_files(folder: Path, name: str | None) -> dict[str, dict[str, Any]]:
+    """Returns size and SHA-256 of the files of a task of a bundle, as `Manifest.files` holds them."""
+    paths = [folder / file for file in (model_file(name), *_SHARED)]
+    return {path.name: {"sha256": Folder(folder).sha256(path.name), "bytes": path.stat().st_size} for path in paths}
+
+
+def write_manifest(manifest: Manifest, folder: Path, name: str | None) -> None:
+    """Writes the manifest of a task of a bundle, which carries a digest of its own bytes.
 
     The digest is the SHA-256 of the file with the digest's own 64 digits replaced by zeros, so a
     changed byte anywhere in the file shows.
@@ -109,48 +122,63 @@ def write_manifest(manifest: Manifest, folder: Path) -> None:
     }
     text = json.dumps(document, ensure_ascii=False, indent=2).encode() + b"\n"
     digest = hashlib.sha256(text).hexdigest().encode()
-    (folder / MANIFEST).write_bytes(text.replace(_UNSIGNED, digest, 1))
+    (folder / manifest_file(name)).write_bytes(text.replace(_UNSIGNED, digest, 1))
 
 
-def read_manifest(folder: str | os.PathLike[str]) -> Manifest:
-    """Reads and verifies a bundle's manifest and the digests of all its files.
+def read_manifest(path: str | os.PathLike[str] | Files, name: str | None = None) -> Manifest:
+    """Reads and verifies the manifest of a task of a bundle, without the other files.
 
     Args:
-        folder: The bundle.
+        path: The bundle.
+        name: The task, where it is not the first.
 
     Returns:
         The manifest.
 
     Raises:
-        BundleError: If a file is missing or changed, or the format is not one this runtime reads.
+        BundleError: If it is missing or changed, or the format is not one this runtime reads.
     """
-    root = Path(folder)
-    if not root.is_dir():
-        raise BundleError(f"{root}: no such bundle folder; give the folder that `lrc export --out` wrote")
-    manifest = _parse(root)
-    if sorted(manifest.files) != sorted(FILES):
+    files = path if isinstance(path, Folder | Archive) else open_files(path)
+    manifest = _parse(files, manifest_file(name))
+    expected = sorted((model_file(name), *_SHARED))
+    if sorted(manifest.files) != expected:
         raise BundleError(
-            f"{root / MANIFEST}: lists the files {sorted(manifest.files)}, expected {sorted(FILES)};"
+            f"{files.where(manifest_file(name))}: lists the files {sorted(manifest.files)}, expected {expected};"
             " export the bundle again"
         )
-    for name, expected in manifest.files.items():
-        path = root / name
-        if not path.is_file():
-            raise BundleError(f"{path}: missing; copy the whole bundle folder again")
-        if path.stat().st_size != expected.get("bytes") or sha256_file(path) != expected.get("sha256"):
-            raise BundleError(
-                f"{path}: does not match its SHA-256 in {MANIFEST}; copy the bundle again from where it was exported"
-            )
     return manifest
 
 
-def _parse(root: Path) -> Manifest:
-    path = root / MANIFEST
-    if not path.is_file():
-        raise BundleError(f"{path}: missing; {root} is not a bundle that `lrc export` wrote")
-    if path.stat().st_size > _MAX_MANIFEST_BYTES:
+def verify(files: Files, manifest: Manifest) -> None:
+    """Checks size and SHA-256 of every file that a manifest lists.
+
+    Raises:
+        BundleError: If a file is missing or changed.
+    """
+    present = set(files.names())
+    for name, expected in manifest.files.items():
+        if name not in present:
+            raise BundleError(f"{files.where(name)}: missing; copy the whole bundle again")
+        same = files.size(name) == expected.get("bytes")
+        if same:
+            try:
+                same = files.sha256(name) == expected.get("sha256")
+            except (BadZipFile, EOFError, NotImplementedError, RuntimeError):
+                same = False
+        if not same:
+            raise BundleError(
+                f"{files.where(name)}: does not match its SHA-256 in the manifest; copy the bundle again from where it"
+                " was exported"
+            )
+
+
+def _parse(files: Files, name: str) -> Manifest:
+    path = files.where(name)
+    if name not in files.names():
+        raise BundleError(f"{path}: missing; this is not a bundle that `lrc export` wrote")
+    if files.size(name) > _MAX_MANIFEST_BYTES:
         raise BundleError(f"{path}: larger than any manifest; copy the bundle again")
-    raw = path.read_bytes()
+    raw = read_file(files, name)
     try:
         document = json.loads(raw.decode("utf-8"))
     except (ValueError, RecursionError) as error:

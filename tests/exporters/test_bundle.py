@@ -10,14 +10,19 @@ import onnx
 import pytest
 import torch
 
-import lrc_exporters.compile as compiler
-from lrc.export import export_run
+import lrc_exporters.packing as packing
+import lrc_runtime
+from lrc.export import export_runs
 from lrc.run import load_run
 from lrc_exporters.proof import ProofError
+from lrc_runtime import BundleError, ParaphraseDetector, QuestionAnswerer
 from lrc_runtime.manifest import read_manifest
 from lrc_runtime.session import Session
 from tests.conftest import lrc, scores_of, train_tiny
 from tests.lrc.test_cli import refused
+
+QUESTION = "केन्या पर्वत की ऊँचाई कितने मीटर है?"
+CONTEXT = "केन्या पर्वत 5,199 मीटर ऊँचा है। यह अफ़्रीका में है।"
 
 
 @pytest.mark.parametrize("fixture", ["qa_bundle", "pair_bundle"])
@@ -48,7 +53,11 @@ def test_float32_bundle_equals_the_run(qa_run: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("flags", "precision", "operator"),
-    [(("--int4",), "int4", "MatMulNBits"), (("--static", "--table-bits", "2"), "int8", "QuantizeLinear")],
+    [
+        (("--fp16",), "fp16", "If"),
+        (("--int4",), "int4", "MatMulNBits"),
+        (("--static", "--table-bits", "2"), "int8", "QuantizeLinear"),
+    ],
 )
 def test_other_precisions_are_served(
     flags: tuple[str, ...], precision: str, operator: str, qa_run: Path, tmp_path: Path
@@ -98,14 +107,14 @@ def test_backbone_with_segments_keeps_them(tiny_types: Path, tmp_path: Path) -> 
 def test_wrong_lowering_is_refused(qa_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import lrc.export
 
-    def broken(model: torch.nn.Module) -> torch.nn.Module:
+    def broken(model: torch.nn.Module, fold: bool) -> torch.nn.Module:
         plain = lrc.lower.lower(model)
         plain.head.dense.bias += 0.001
         return plain
 
     monkeypatch.setattr(lrc.export, "lower", broken)
     with pytest.raises(ProofError, match="lowering"):
-        export_run(qa_run, tmp_path / "bundle")
+        export_runs([qa_run], tmp_path / "bundle")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -113,9 +122,9 @@ def test_full_disk_leaves_nothing_behind(qa_run: Path, tmp_path: Path, monkeypat
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(compiler, "write_manifest", full)
+    monkeypatch.setattr(packing, "write_manifest", full)
     with pytest.raises(OSError, match="No space"):
-        export_run(qa_run, tmp_path / "bundle", precision="fp32")
+        export_runs([qa_run], tmp_path / "bundle", precision="fp32")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -131,5 +140,45 @@ def test_too_small_a_disk_is_refused_before_the_work(
     usage = shutil.disk_usage(tmp_path)._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     with pytest.raises(ValueError, match="free some space"):
-        export_run(qa_run, tmp_path / "new" / "bundle")
+        export_runs([qa_run], tmp_path / "new" / "bundle")
     assert not (tmp_path / "new").exists()
+
+
+def test_one_file_answers_as_the_folder_does(qa_run: Path, qa_bundle: Path, tmp_path: Path) -> None:
+    lrc("export", qa_run, "--out", tmp_path / "one.lrc")
+    lrc("export", qa_run, "--out", tmp_path / "again.lrc")
+    assert (tmp_path / "one.lrc").read_bytes() == (tmp_path / "again.lrc").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["again.lrc", "one.lrc"]
+    folder, archive = lrc_runtime.load(qa_bundle), lrc_runtime.load(tmp_path / "one.lrc")
+    assert isinstance(folder, QuestionAnswerer) and isinstance(archive, QuestionAnswerer)
+    assert archive.answer(QUESTION, CONTEXT, 3) == folder.answer(QUESTION, CONTEXT, 3)
+
+
+def test_tasks_share_the_weights_of_their_backbone(qa_run: Path, pair_run: Path, tmp_path: Path) -> None:
+    """The second task costs its own adapters and head; both answer as they do alone."""
+    lrc("export", qa_run, pair_run, "--fp32", "--out", tmp_path / "both")
+    lrc("export", qa_run, "--fp32", "--out", tmp_path / "qa")
+    lrc("export", pair_run, "--fp32", "--out", tmp_path / "pairs")
+    weights = {name: (tmp_path / name / "model.onnx.data").stat().st_size for name in ("both", "qa")}
+    assert weights["both"] < 1.5 * weights["qa"]
+    answerer, detector = lrc_runtime.load(tmp_path / "both"), lrc_runtime.load(tmp_path / "both", task="paraphrase")
+    alone, pairs = lrc_runtime.load(tmp_path / "qa"), lrc_runtime.load(tmp_path / "pairs")
+    assert isinstance(answerer, QuestionAnswerer) and isinstance(alone, QuestionAnswerer)
+    assert isinstance(detector, ParaphraseDetector) and isinstance(pairs, ParaphraseDetector)
+    found, expected = answerer.answer(QUESTION, CONTEXT), alone.answer(QUESTION, CONTEXT)
+    assert found.text == expected.text and found.score == pytest.approx(expected.score, abs=1e-4)
+    assert detector.compare(QUESTION, CONTEXT).score == pytest.approx(pairs.compare(QUESTION, CONTEXT).score, abs=1e-4)
+    # The commands find the task that they are for.
+    assert "score" in lrc("compare", tmp_path / "both", QUESTION, CONTEXT)
+    with pytest.raises(BundleError, match="has no task 'xquad' beside its first; it has \\['paraphrase'\\]"):
+        lrc_runtime.load(tmp_path / "both", task="xquad")
+
+
+def test_runs_that_do_not_go_together_are_refused(
+    qa_run: Path, pair_run: Path, tiny_types: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "both"
+    assert "two runs of qa; a bundle holds one of each task" in refused("export", qa_run, qa_run, "--out", out)
+    other = train_tiny(tiny_types, tmp_path / "other", "paraphrase")
+    assert "not on the same backbone" in refused("export", qa_run, other, "--out", out)
+    assert not out.exists()

@@ -1,6 +1,7 @@
 """The training loop: interrupted runs end where uninterrupted ones do, and it learns."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -154,3 +155,13 @@ def test_cuda_run_can_be_evaluated_on_the_cpu(tiny: Path, tmp_path: Path) -> Non
     run = train_tiny(tiny, tmp_path / "run", "qa", "--device", "cuda")
     assert json.loads((run / "settings.json").read_text())["device"] == "cuda"
     lrc("eval", run, "--test", EXAMPLES / "qa.{lang}.json", "--device", "cpu")
+
+
+def test_run_is_used_from_any_folder(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for lang in ("de", "hi", "ar"):
+        shutil.copy(EXAMPLES / f"qa.{lang}.json", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    train_tiny(tiny, Path("run"), "qa", "--train", "qa.{lang}.json")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    lrc("export", tmp_path / "run", "--fp32", "--out", "bundle")
