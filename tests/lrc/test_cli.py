@@ -1,13 +1,18 @@
 """Commands as a user runs them: one clear line and exit code 2 for bad input."""
 
+import contextlib
+import io
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
+from huggingface_hub import constants
 
+from lrc.cli import main
 from tests.conftest import EXAMPLES, data_dir, lrc
 
 
@@ -22,11 +27,21 @@ def command(*arguments: object, **environment: str) -> subprocess.CompletedProce
 
 
 def refused(*arguments: object, **environment: str) -> str:
-    result = command(*arguments, **environment)
-    assert result.returncode == 2, result.stderr
-    lines = result.stderr.strip().splitlines()
-    assert len(lines) == 1 and lines[0].startswith("error: "), result.stderr
-    assert result.stdout == ""
+    """Runs a command that must end with one line and exit code 2, in this process, which takes no time to start."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        mock.patch.dict(os.environ, environment),
+        mock.patch.object(constants, "HF_HUB_OFFLINE", True),
+        mock.patch.object(sys, "argv", ["lrc", *map(str, arguments)]),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        pytest.raises(SystemExit) as stopped,
+    ):
+        main()
+    assert stopped.value.code == 2, err.getvalue()
+    lines = err.getvalue().strip().splitlines()
+    assert len(lines) == 1 and lines[0].startswith("error: "), err.getvalue()
+    assert out.getvalue() == ""
     return lines[0]
 
 
