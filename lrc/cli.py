@@ -244,7 +244,7 @@ def export(
     pieces: Annotated[
         int | None, typer.Option(help="Pieces to keep, the most frequent; default 10,000 a language.", min=1)
     ] = None,
-    table_bits: Annotated[Literal["2", "4", "8"], typer.Option(help="Bits of the embedding table's rows.")] = "4",
+    table_bits: Annotated[Literal["2", "4", "8"], typer.Option(help="Bits of the embedding table's rows.")] = "2",
     gate_data: Annotated[
         str | None, typer.Option(help="Labels for the gate; {lang} for each language; default the run's dev.")
     ] = None,
@@ -387,6 +387,19 @@ def data_check(
     from .data_command import print_check
 
     raise typer.Exit(print_check(files, lang, kind, columns, backbone, max_answer_length, fix, as_json))
+
+
+@app.command()
+def bench(
+    bundle: Annotated[str, typer.Argument(help="A bundle.", metavar="BUNDLE")],
+    provider: Annotated[str, typer.Option(help="cpu, cuda or openvino.")] = "cpu",
+    preset: Annotated[str, typer.Option(help="default, latency or throughput.")] = "default",
+    as_json: Json = False,
+) -> None:
+    """Measure a bundle on this machine: load time, latency, throughput, memory."""
+    from lrc_runtime import cli as runtime
+
+    typer.echo(runtime.bench(bundle, provider, preset, as_json))
 
 
 def main() -> None:

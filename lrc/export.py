@@ -16,6 +16,7 @@ from lrc_runtime.manifest import PARAPHRASE, QUESTION_ANSWERING, Manifest
 
 from . import run as run_folder
 from .batches import build_features
+from .calibrate import fit_calibration
 from .console import note, pass_table, score_table, steps
 from .data.examples import Example, texts_of
 from .data.tasks import LABELS
@@ -41,7 +42,7 @@ def export_runs(
     langs: Sequence[str] = (),
     corpus: Sequence[str] = (),
     pieces: int | None = None,
-    table_bits: int = 4,
+    table_bits: int = 2,
     gate_data: str | None = None,
     max_drop: float | None = None,
     without: Sequence[str] = (),
@@ -161,6 +162,7 @@ def _part(run: Run, prepared: _Prepared, name: str | None, options: Options, fol
         samples={lang: [text for example in group for text in texts_of(example)] for lang, group in examples.items()},
         config=_config(run, is_qa),
         score=lambda model, encoder: score_model(model, encoder, run, examples),
+        calibrate=lambda model, encoder: fit_calibration(model, encoder, run, examples),
     )
     manifest = Manifest(
         task=QUESTION_ANSWERING if is_qa else PARAPHRASE,

@@ -9,6 +9,7 @@ from typing import Any
 from tokenizers import Tokenizer
 from torch import nn
 
+from lrc_runtime.calibration import Calibration
 from lrc_runtime.encoding import Ints, ModelInput, TextEncoder
 from lrc_runtime.manifest import MODEL, Manifest
 from lrc_runtime.session import Session
@@ -22,6 +23,7 @@ from .vocabulary import Choice, Renumbering
 # Outputs by name and whether their second axis is the length.
 Outputs = dict[str, bool]
 Score = Callable[[Run, TextEncoder], Scored | None]
+Calibrate = Callable[[Run, TextEncoder], tuple[Calibration, dict[str, Any]] | None]
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Source:
         samples: Text of each language, on which the vocabulary is described.
         config: Content of `config.json`, with which optimum opens the bundle.
         score: Scores a model on labelled data; None where there is none.
+        calibrate: Fits a model's confidence on labelled data, and says for the manifest how well; None where there is
+            too little.
     """
 
     tuned: nn.Module
@@ -55,6 +59,7 @@ class Source:
     samples: dict[str, list[str]]
     config: dict[str, Any]
     score: Score
+    calibrate: Calibrate
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,7 @@ class Options:
     without: frozenset[str] = frozenset()
     products: str = INT8
     static: bool = False
-    table_bits: int = 4
+    table_bits: int = 2
     max_drop: float = 1.0
     force: bool = False
 

@@ -159,6 +159,19 @@ def gate_pass(build: Build) -> str:
     return f"loses {mean:+.2f} on average, {found[worst].loss:+.2f} in {worst}{forced}{unknown}"
 
 
+def calibration(build: Build) -> str:
+    """Fits confidence, and when there is no answer, on labelled examples."""
+    session = build.session or build.open()
+    found = build.source.calibrate(session, build.encoder)
+    if found is None:
+        return "too few labelled examples: scores are the model's own"
+    fitted, report = found
+    build.manifest = replace(build.manifest, calibration=fitted)
+    build.metrics["calibration"] = report
+    error = report["expected_calibration_error"]
+    return f"expected calibration error {error['before']:.3f}, now {error['after']:.3f}"
+
+
 @dataclass(frozen=True)
 class Pass:
     """One step of the pipeline: its name, what it does to a build, and whether it may be left out."""
@@ -177,6 +190,7 @@ PASSES = (
     Pass("proof", proof),
     Pass("quantisation", quantisation, optional=True),
     Pass("gate", gate_pass, optional=True),
+    Pass("calibration", calibration, optional=True),
 )
 OPTIONAL = tuple(each.name for each in PASSES if each.optional)
 

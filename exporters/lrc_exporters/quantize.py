@@ -37,7 +37,7 @@ class Precision:
     """
 
     products: str = INT8
-    table_bits: int = 4
+    table_bits: int = 2
     kept: Collection[str] = ()
     ranges: Mapping[str, Activations] | None = None
 

@@ -1,8 +1,9 @@
 """Torch-free runtime for lrc bundles.
 
-`load(path)` opens a bundle folder and returns a `QuestionAnswerer` or a `ParaphraseDetector`.
+`load(path)` opens a bundle and returns a `QuestionAnswerer` or a `ParaphraseDetector`.
 """
 
+from .aio import AsyncAnswerer
 from .bundle import load, load_paraphrase_detector, load_question_answerer
 from .decoding import Answer
 from .errors import BundleError, InputError, LrcError
@@ -13,6 +14,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Answer",
+    "AsyncAnswerer",
     "BundleError",
     "Comparison",
     "InputError",

@@ -1,22 +1,22 @@
 """Runs many model inputs in few padded batches."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from .encoding import Ints, ModelInput, TextEncoder
+from .errors import InputError
 
-Run = Callable[[dict[str, Ints]], dict[str, npt.NDArray[np.float32]]]
+Row = dict[str, npt.NDArray[np.float32]]
+Run = Callable[[dict[str, Ints]], Row]
 
 # Padded tokens in one batch: bounds memory. More make a CPU of a few cores no faster, and take 20 MB more each time
 # that they double.
 _TOKEN_BUDGET = 512
 
 
-def run_sorted(
-    run: Run, encoder: TextEncoder, inputs: Sequence[ModelInput]
-) -> list[dict[str, npt.NDArray[np.float32]]]:
+def run_sorted(run: Run, encoder: TextEncoder, inputs: Sequence[ModelInput]) -> Iterator[tuple[int, Row]]:
     """Runs inputs sorted by length, so that little of a batch is padding.
 
     Args:
@@ -24,10 +24,9 @@ def run_sorted(
         encoder: Pads the batches.
         inputs: Model inputs in any order.
 
-    Returns:
-        For each input, in the order given, its row of every output.
+    Yields:
+        The index of an input and its row of every output, the longest input first.
     """
-    rows: list[dict[str, npt.NDArray[np.float32]]] = [{} for _ in inputs]
     order = sorted(range(len(inputs)), key=lambda index: inputs[index].length, reverse=True)
     position = 0
     while position < len(order):
@@ -36,5 +35,9 @@ def run_sorted(
         position += size
         outputs = run(encoder.collate([inputs[index] for index in chunk]))
         for place, index in enumerate(chunk):
-            rows[index] = {name: array[place] for name, array in outputs.items()}
-    return rows
+            yield index, {name: array[place] for name, array in outputs.items()}
+
+
+def closed(_: dict[str, Ints]) -> Row:
+    """Stands in the place of a model that has been freed."""
+    raise InputError("this answerer is closed; load the bundle again")

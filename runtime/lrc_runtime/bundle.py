@@ -4,7 +4,7 @@ import os
 
 from .encoding import TextEncoder
 from .errors import BundleError
-from .files import Files, Folder, open_files, read_file
+from .files import Archive, Files, Folder, open_files, read_file
 from .manifest import (
     PARAPHRASE,
     QUESTION_ANSWERING,
@@ -18,21 +18,29 @@ from .manifest import (
 )
 from .pairs import ParaphraseDetector
 from .qa import QuestionAnswerer
-from .session import Session
+from .session import Session, Source
 
 _OUTPUTS = {QUESTION_ANSWERING: {"start_logits", "end_logits"}, PARAPHRASE: {"logits"}}
 
 
 def load(
-    path: str | os.PathLike[str], threads: int | None = None, *, task: str | None = None, provider: str = "cpu"
+    path: str | os.PathLike[str],
+    threads: int | None = None,
+    *,
+    task: str | None = None,
+    provider: str = "cpu",
+    preset: str = "default",
 ) -> QuestionAnswerer | ParaphraseDetector:
     """Opens a bundle after verifying every file in it.
 
     Args:
         path: The folder or archive that `lrc export` wrote.
-        threads: Threads for one call; the CPUs that this process may use when None.
+        threads: Threads for one call; those of the preset when None.
         task: Which task, in a bundle of several: the name that `lrc export` said; the first when None.
         provider: ONNX Runtime's execution provider: `cpu`, `cuda` or `openvino`.
+        preset: `default`: the CPUs that this process may use, idle while there is nothing to do; `latency`: the same
+            CPUs, which spin for a moment and answer sooner; `throughput`: one thread a call, for an application that
+            calls from as many threads as it has CPUs.
 
     Returns:
         A `QuestionAnswerer` or a `ParaphraseDetector`, by the task.
@@ -45,57 +53,72 @@ def load(
     files = open_files(path)
     if task is not None and task not in other_tasks(files):
         raise BundleError(f"{os.fspath(path)}: has no task {task!r} beside its first; it has {other_tasks(files)}")
-    return _open(files, read_manifest(files, task), task, threads, provider)
+    return _open(files, task, read_manifest(files, task), threads, provider, preset)
 
 
 def load_question_answerer(
-    path: str | os.PathLike[str], threads: int | None = None, *, provider: str = "cpu"
+    path: str | os.PathLike[str], threads: int | None = None, *, provider: str = "cpu", preset: str = "default"
 ) -> QuestionAnswerer:
     """Opens the first task of a bundle that answers questions; otherwise as `load`."""
-    loaded = _load_kind(path, QUESTION_ANSWERING, threads, provider)
+    loaded = _load_kind(path, QUESTION_ANSWERING, threads, provider, preset)
     if not isinstance(loaded, QuestionAnswerer):
         raise BundleError(f"{os.fspath(path)}: compares sentences and answers no questions; use `compare`")
     return loaded
 
 
 def load_paraphrase_detector(
-    path: str | os.PathLike[str], threads: int | None = None, *, provider: str = "cpu"
+    path: str | os.PathLike[str], threads: int | None = None, *, provider: str = "cpu", preset: str = "default"
 ) -> ParaphraseDetector:
     """Opens the first task of a bundle that compares sentences; otherwise as `load`."""
-    loaded = _load_kind(path, PARAPHRASE, threads, provider)
+    loaded = _load_kind(path, PARAPHRASE, threads, provider, preset)
     if not isinstance(loaded, ParaphraseDetector):
         raise BundleError(f"{os.fspath(path)}: answers questions and compares no sentences; use `ask`")
     return loaded
 
 
 def _load_kind(
-    path: str | os.PathLike[str], kind: str, threads: int | None, provider: str
+    path: str | os.PathLike[str], kind: str, threads: int | None, provider: str, preset: str
 ) -> QuestionAnswerer | ParaphraseDetector | None:
     files = open_files(path)
     for name in (None, *other_tasks(files)):
         manifest = read_manifest(files, name)
         if manifest.task == kind:
-            return _open(files, manifest, name, threads, provider)
+            return _open(files, name, manifest, threads, provider, preset)
     return None
 
 
 def _open(
-    files: Files, manifest: Manifest, name: str | None, threads: int | None, provider: str
+    files: Files, name: str | None, manifest: Manifest, threads: int | None, provider: str, preset: str
 ) -> QuestionAnswerer | ParaphraseDetector:
+    encoder, session = open_parts(files, name, manifest, threads, provider, preset)
+    if manifest.task == QUESTION_ANSWERING:
+        return QuestionAnswerer(encoder, session, manifest.decoding, manifest)
+    return ParaphraseDetector(encoder, session, manifest.labels, manifest)
+
+
+def open_parts(
+    files: Files, name: str | None, manifest: Manifest, threads: int | None, provider: str, preset: str
+) -> tuple[TextEncoder, Session]:
+    """Verifies a task of a bundle and opens its tokenizer and its graph; otherwise as `load`."""
     verify(files, manifest)
     encoder = TextEncoder.from_bytes(read_file(files, TOKENIZER), manifest.windowing, files.where(TOKENIZER))
     model = model_file(name)
+    source: Source
     if isinstance(files, Folder):
         # A file is mapped: its weights are read when they are needed, and shared between processes.
-        session = Session(files.root / model, threads, provider=provider)
+        source = files.root / model
     else:
-        weights = {WEIGHTS: read_file(files, WEIGHTS)}
-        session = Session(read_file(files, model), threads, weights, provider, files.where(model))
+        path = files.path
+
+        def source() -> tuple[bytes, dict[str, bytes]]:
+            # Opened anew: a forked process shares where its parent's file is read at.
+            archive = Archive(path)
+            return read_file(archive, model), {WEIGHTS: read_file(archive, WEIGHTS)}
+
+    session = Session(source, threads, provider, preset, files.where(model))
     if not _OUTPUTS[manifest.task] <= set(session.outputs):
         raise BundleError(
             f"{files.where(model)}: has the outputs {session.outputs}, the task {manifest.task} needs"
             f" {sorted(_OUTPUTS[manifest.task])}; export the bundle again"
         )
-    if manifest.task == QUESTION_ANSWERING:
-        return QuestionAnswerer(encoder, session, manifest.decoding, manifest)
-    return ParaphraseDetector(encoder, session, manifest.labels, manifest)
+    return encoder, session

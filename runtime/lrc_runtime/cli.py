@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from .bench import bench as measure
+from .bench import table
 from .bundle import load_paraphrase_detector, load_question_answerer
 from .errors import InputError, LrcError
+from .session import PRESETS, PROVIDERS
 
 
 def read_context(name: str) -> str:
@@ -42,7 +45,10 @@ def ask(bundle: str, question: str, context: str, top_k: int = 1, as_json: bool 
         return "\n".join(json.dumps(asdict(answer), ensure_ascii=False) for answer in answers)
     if not answers:
         return "no answer: the context holds no text"
-    return "\n".join(f"{answer.text}  (score {answer.score:.3f}, {answer.start}:{answer.end})" for answer in answers)
+    lines = [f"{answer.text}  (score {answer.score:.3f}, {answer.start}:{answer.end})" for answer in answers]
+    if not answers[0].answered:
+        lines.append(f"the text may well not answer this (probability {answers[0].no_answer:.3f})")
+    return "\n".join(lines)
 
 
 def compare(bundle: str, first: str, second: str, as_json: bool = False) -> str:
@@ -51,6 +57,12 @@ def compare(bundle: str, first: str, second: str, as_json: bool = False) -> str:
     if as_json:
         return json.dumps(asdict(verdict), ensure_ascii=False)
     return f"{verdict.label}  (score {verdict.score:.3f})"
+
+
+def bench(bundle: str, provider: str = "cpu", preset: str = "default", as_json: bool = False) -> str:
+    """Measures a bundle on this machine and returns what to print."""
+    found = measure(bundle, provider=provider, preset=preset)
+    return json.dumps(found, indent=2) if as_json else table(found)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -70,12 +82,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     compare_parser.add_argument("bundle")
     compare_parser.add_argument("first")
     compare_parser.add_argument("second")
-    for each in (ask_parser, compare_parser):
+    bench_parser = commands.add_parser("bench", help="measure a bundle on this machine")
+    bench_parser.add_argument("bundle")
+    bench_parser.add_argument("--provider", choices=PROVIDERS, default="cpu")
+    bench_parser.add_argument("--preset", choices=PRESETS, default="default")
+    for each in (ask_parser, compare_parser, bench_parser):
         each.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(argv)
     try:
         if options.command == "ask":
             text = ask(options.bundle, options.question, options.context, options.top_k, options.json)
+        elif options.command == "bench":
+            text = bench(options.bundle, options.provider, options.preset, options.json)
         else:
             text = compare(options.bundle, options.first, options.second, options.json)
     except LrcError as error:

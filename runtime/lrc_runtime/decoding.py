@@ -1,15 +1,18 @@
 """Logits to answers: joint span decoding with a null score, and probabilities of labels."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from .calibration import Calibration
 from .encoding import ModelInput
 from .manifest import Decoding
 
 Floats = npt.NDArray[np.floating]
+
+# Kept of each window for every answer that is wanted: those of other windows may overlap the best of them.
+SPANS_OF_A_WINDOW = 4
 
 
 @dataclass(frozen=True)
@@ -20,17 +23,32 @@ class Answer:
         text: The answer; `context[start:end] == text`.
         start: First code point.
         end: Code point after the last.
-        score: Probability that the model gives to this span within its window, of all spans and of
-            "no answer here": between 0 and 1, not calibrated against how often it is right.
+        utf16_start: First UTF-16 unit, as JavaScript, Java and Swift count.
+        utf16_end: Unit after the last.
+        utf8_start: First byte of the UTF-8 text.
+        utf8_end: Byte after the last.
+        score: Probability that this span is right where the context answers; see `docs/runtime.md` for how it was
+            measured. In a bundle without a calibration, the probability that the model itself gives to it.
+        no_answer: Probability that the context does not answer the question, the same for all its spans.
     """
 
     text: str
     start: int
     end: int
+    utf16_start: int
+    utf16_end: int
+    utf8_start: int
+    utf8_end: int
     score: float
+    no_answer: float
+
+    @property
+    def answered(self) -> bool:
+        """Whether it is more likely than not that the context answers."""
+        return self.no_answer <= 0.5
 
 
-NO_ANSWER = Answer("", 0, 0, 0.0)
+NO_ANSWER = Answer("", 0, 0, 0, 0, 0, 0, 0.0, 1.0)
 
 
 def log_softmax(logits: Floats) -> Floats:
@@ -41,67 +59,126 @@ def log_softmax(logits: Floats) -> Floats:
     return shifted - normaliser
 
 
-def decode_spans(
-    context: str,
-    windows: Sequence[ModelInput],
-    start_logits: Sequence[Floats],
-    end_logits: Sequence[Floats],
-    decoding: Decoding,
-    top_k: int,
-) -> list[Answer]:
-    """Picks the best spans of one context over all its windows.
+class SpanSearch:
+    """Picks the best spans of one context, window by window, in bounded memory.
 
     Start and end are independent: log p(i, j) = log p_start(i) + log p_end(j), with i <= j and at most
     `max_answer_length` tokens, each distribution normalised over the window's context tokens and its
     first token, which stands for "no answer in this window". That null share is what makes the scores
     of different windows comparable: a window without the answer gives its mass away.
 
+    Spans do not overlap: of each window those that overlap a better one are left out, and then of all windows.
+
     Args:
         context: The text that the windows were cut from.
-        windows: Windows of this context.
-        start_logits: For each window the start logits, shape (at least its length,).
-        end_logits: For each window the end logits, likewise.
         decoding: Limits.
         top_k: Number of answers wanted.
-
-    Returns:
-        At most `top_k` different spans, best first.
     """
-    best: dict[tuple[int, int], float] = {}
-    for window, starts, ends in zip(windows, start_logits, end_logits, strict=True):
-        for start, end, score in _window_spans(context, window, starts, ends, decoding, top_k):
-            if score > best.get((start, end), -np.inf):
-                best[start, end] = score
-    ranked = sorted(best.items(), key=lambda item: (-item[1], item[0]))[:top_k]
-    return [Answer(context[start:end], start, end, float(np.exp(score))) for (start, end), score in ranked]
+
+    def __init__(self, context: str, decoding: Decoding, top_k: int) -> None:
+        self._context = context
+        self._decoding = decoding
+        self._top_k = top_k
+        self._found: dict[tuple[int, int], float] = {}
+        # Log-probability of "no answer" in the window that is least sure of it.
+        self.null = np.inf
+
+    def add(self, window: ModelInput, starts: Floats, ends: Floats) -> None:
+        """Looks at one window.
+
+        Args:
+            window: A window of the context.
+            starts: Its start logits, shape (at least its length,).
+            ends: Its end logits, likewise.
+        """
+        count = len(window.offsets)
+        tokens = slice(window.context_start, window.context_start + count)
+        start_scores = log_softmax(np.concatenate([starts[:1], starts[tokens]]))
+        end_scores = log_softmax(np.concatenate([ends[:1], ends[tokens]]))
+        if not (np.isfinite(start_scores).all() and np.isfinite(end_scores).all()):
+            return
+        self.null = min(self.null, float(start_scores[0] + end_scores[0]))
+        for span, score in self._spans(window, start_scores[1:], end_scores[1:]):
+            if score > self._found.get(span, -np.inf):
+                self._found[span] = score
+        # Neighbouring windows find the same spans, so more are kept than are wanted.
+        if len(self._found) > 32 * self._top_k + 64:
+            self._found = dict(self._ranked()[: 16 * self._top_k + 32])
+
+    def answers(self, calibration: Calibration, lang: str | None = None) -> list[Answer]:
+        """Returns at most `top_k` spans, best first."""
+        chosen: list[tuple[tuple[int, int], float]] = []
+        for span, score in self._ranked():
+            if len(chosen) == self._top_k:
+                break
+            if all(span[1] <= other[0] or other[1] <= span[0] for other, _ in chosen):
+                chosen.append((span, score))
+        if not chosen:
+            return []
+        no_answer = calibration.no_answer(self.margin)
+        return [self._answer(span, calibration.confidence(score, lang), no_answer) for span, score in chosen]
+
+    @property
+    def best(self) -> float:
+        """Log-probability of the best span; that of nothing at all where there is none."""
+        return max(self._found.values(), default=-np.inf)
+
+    @property
+    def margin(self) -> float:
+        """By how much the best span beats "no answer"."""
+        return self.best - self.null if self._found else -np.inf
+
+    def _ranked(self) -> list[tuple[tuple[int, int], float]]:
+        return sorted(self._found.items(), key=lambda item: (-item[1], item[0]))
+
+    def _spans(
+        self, window: ModelInput, start_scores: Floats, end_scores: Floats
+    ) -> list[tuple[tuple[int, int], float]]:
+        """Returns the best spans of a window that do not overlap."""
+        width = min(self._decoding.max_answer_length, len(start_scores))
+        # Row i holds the spans that begin at token i, column d those that are d tokens longer than one.
+        padded = np.concatenate([end_scores, np.full(width - 1, -np.inf)])
+        scores = start_scores[:, None] + np.lib.stride_tricks.sliding_window_view(padded, width)
+        spans: list[tuple[tuple[int, int], float]] = []
+        while len(spans) < SPANS_OF_A_WINDOW * self._top_k:
+            flat = int(scores.argmax())
+            first, extra = divmod(flat, width)
+            score = float(scores[first, extra])
+            if score == -np.inf:
+                break
+            last = first + extra
+            span = _trim(self._context, int(window.offsets[first, 0]), int(window.offsets[last, 1]))
+            if span[0] >= span[1]:
+                # White space alone.
+                scores[first, extra] = -np.inf
+                continue
+            if all(span[1] <= other[0] or other[1] <= span[0] for other, _ in spans):
+                spans.append((span, score))
+            # What begins inside it, and what begins before and reaches into it.
+            scores[first : last + 1] = -np.inf
+            for before in range(max(0, first - width + 1), first):
+                scores[before, first - before :] = -np.inf
+        return spans
+
+    def _answer(self, span: tuple[int, int], score: float, no_answer: float) -> Answer:
+        start, end = span
+        before, text = self._context[:start], self._context[start:end]
+        utf16, utf8 = _utf16_units(before), len(before.encode())
+        return Answer(
+            text=text,
+            start=start,
+            end=end,
+            utf16_start=utf16,
+            utf16_end=utf16 + _utf16_units(text),
+            utf8_start=utf8,
+            utf8_end=utf8 + len(text.encode()),
+            score=score,
+            no_answer=no_answer,
+        )
 
 
-def _window_spans(
-    context: str, window: ModelInput, starts: Floats, ends: Floats, decoding: Decoding, top_k: int
-) -> list[tuple[int, int, float]]:
-    count = len(window.offsets)
-    tokens = slice(window.context_start, window.context_start + count)
-    start_scores = log_softmax(np.concatenate([starts[:1], starts[tokens]]))[1:]
-    end_scores = log_softmax(np.concatenate([ends[:1], ends[tokens]]))[1:]
-    if not (np.isfinite(start_scores).all() and np.isfinite(end_scores).all()):
-        return []
-    width = min(decoding.max_answer_length, count)
-    # Row i holds the spans that begin at token i, column d those that are d tokens longer than one.
-    padded = np.concatenate([end_scores, np.full(width - 1, -np.inf)])
-    scores = start_scores[:, None] + np.lib.stride_tricks.sliding_window_view(padded, width)
-    spans: dict[tuple[int, int], float] = {}
-    # Spans that differ in white space only fold into one, so more are looked at than are wanted.
-    wanted = min(scores.size, 4 * top_k + 16)
-    candidates = np.argpartition(scores, scores.size - wanted, axis=None)[scores.size - wanted :]
-    for flat in candidates:
-        first, extra = divmod(int(flat), width)
-        score = float(scores[first, extra])
-        if score == -np.inf:
-            continue
-        span = _trim(context, int(window.offsets[first, 0]), int(window.offsets[first + extra, 1]))
-        if span[0] < span[1] and score > spans.get(span, -np.inf):
-            spans[span] = score
-    return [(start, end, score) for (start, end), score in spans.items()]
+def _utf16_units(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
 
 
 def _trim(context: str, start: int, end: int) -> tuple[int, int]:

@@ -4,7 +4,7 @@ Training, evaluation and serving all call this module, so what was trained is wh
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,11 @@ from .errors import BundleError, InputError
 from .manifest import Windowing
 
 Ints = npt.NDArray[np.int64]
+
+# Code points that are tokenized at once.
+_PART = 50_000
+# Tokens of the question in a window that stands for any.
+_QUESTION = 16
 
 
 @dataclass(frozen=True)
@@ -121,13 +126,26 @@ class TextEncoder:
     def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
         """Tokenizes texts without special tokens, at any length.
 
+        A long text is taken in parts that end at white space, so that what the tokenizer needs for it is bounded.
+
         Raises:
             InputError: If a text is not a string or holds a lone surrogate.
         """
         for text in texts:
             check_text(text)
-        encodings: list[Encoding] = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
-        return [self._as_text(encoding) for encoding in encodings]
+        short = [text for text in texts if len(text) <= _PART]
+        encodings: list[Encoding] = self._tokenizer.encode_batch(short, add_special_tokens=False)
+        found = iter(encodings)
+        return [self._as_text(next(found)) if len(text) <= _PART else self._tokenize_long(text) for text in texts]
+
+    def _tokenize_long(self, text: str) -> Tokens:
+        parts, start = [], 0
+        while start < len(text):
+            end = _end_of_part(text, start)
+            part = self._as_text(self._tokenizer.encode(text[start:end], add_special_tokens=False))
+            parts.append(Tokens(part.ids, part.offsets + start))
+            start = end
+        return Tokens(np.concatenate([part.ids for part in parts]), np.concatenate([part.offsets for part in parts]))
 
     def _as_text(self, encoding: Encoding) -> Tokens:
         """A "</s>" typed by a user is text, never the end of a sequence: what reads as special becomes unknown."""
@@ -135,25 +153,31 @@ class TextEncoder:
         ids[np.isin(ids, self._special_ids)] = self.unknown_id
         return Tokens(ids, np.array(encoding.offsets, np.int64).reshape(-1, 2))
 
-    def windows(self, question: Tokens, context: Tokens) -> list[ModelInput]:
+    def windows(self, question: Tokens, context: Tokens) -> Iterator[ModelInput]:
         """Cuts a context into overlapping windows, each behind the question.
 
         Args:
             question: Tokens of the question; cut off after `max_question_length`.
             context: Tokens of the context, at any length.
 
-        Returns:
+        Yields:
             The windows in the order of the text; none for a context without tokens.
         """
         ids = question.ids[: self.windowing.max_question_length]
         room = self.windowing.max_length - self._special_count - len(ids)
-        windows = []
         for start in range(0, len(context.ids), room - self.windowing.stride):
             end = start + room
-            windows.append(self._join(ids, context.ids[start:end], context.offsets[start:end]))
+            yield self._join(ids, context.ids[start:end], context.offsets[start:end])
             if end >= len(context.ids):
                 break
-        return windows
+
+    def full_window(self) -> ModelInput:
+        """Returns a window without room for more, of pieces drawn at random from the vocabulary."""
+        rng = np.random.default_rng(0)
+        size = self._tokenizer.get_vocab_size()
+        ids = rng.integers(size // 2, size, self.windowing.max_length)
+        question = Tokens(ids[:_QUESTION], np.zeros((_QUESTION, 2), np.int64))
+        return next(self.windows(question, Tokens(ids, np.zeros((len(ids), 2), np.int64))))
 
     def pair(self, first: Tokens, second: Tokens) -> ModelInput:
         """Joins two texts; when they are too long together, the longer one is cut first."""
@@ -203,6 +227,17 @@ class TextEncoder:
             batch["attention_mask"][index, : row.length] = 1
             batch["token_type_ids"][index, : row.length] = row.token_type_ids
         return batch
+
+
+def _end_of_part(text: str, start: int) -> int:
+    """Returns where a part of a long text ends: before the white space that follows its last whole word."""
+    end = start + _PART
+    if end >= len(text):
+        return len(text)
+    for at in range(end, end - _PART // 4, -1):
+        if text[at].isspace():
+            return at
+    return end
 
 
 def check_text(text: Any) -> None:

@@ -55,7 +55,7 @@ class Archive:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         try:
             self._archive = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
@@ -76,7 +76,7 @@ class Archive:
 
     def where(self, name: str) -> str:
         """Names a file for a message."""
-        return f"{self._path}: {name}"
+        return f"{self.path}: {name}"
 
     def size(self, name: str) -> int:
         """Returns a file's size in bytes."""

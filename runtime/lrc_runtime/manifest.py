@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import re
 from dataclasses import asdict, dataclass, field
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
+from .calibration import Calibration
 from .errors import BundleError
 from .files import Archive, Files, Folder, open_files, read_file
 
@@ -69,6 +71,7 @@ class Manifest:
         labels: Names of the classes in the order of the logits; empty for question answering.
         windowing: How text becomes model input.
         decoding: How logits become answers.
+        calibration: How probabilities become confidence.
         training: Resolved settings of the training run.
         metrics: Scores before and after quantisation, and the differences that the proof measured.
         licences: Licence of the backbone and of everything else inside.
@@ -81,6 +84,7 @@ class Manifest:
     labels: list[str] = field(default_factory=list)
     windowing: Windowing = field(default_factory=Windowing)
     decoding: Decoding = field(default_factory=Decoding)
+    calibration: Calibration = field(default_factory=Calibration)
     training: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     licences: dict[str, str] = field(default_factory=dict)
@@ -228,11 +232,25 @@ def _build(document: dict[str, Any]) -> Manifest:
         labels=labels,
         windowing=windowing,
         decoding=decoding,
+        # Bundles of before there was one have none.
+        calibration=_calibration(document.get("calibration", {})),
         training=dict(document["training"]),
         metrics=dict(document["metrics"]),
         licences=dict(document["licences"]),
         files=files,
     )
+
+
+def _calibration(values: dict[str, Any]) -> Calibration:
+    languages = {str(lang): _number(value, lang) for lang, value in values.get("languages", {}).items()}
+    rest = {name: _number(value, name) for name, value in values.items() if name != "languages"}
+    return Calibration(languages=languages, **rest)
+
+
+def _number(value: object, name: str) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        raise ValueError(f"{name} must be a number, found {value!r}")
+    return float(value)
 
 
 def _positive(value: object, name: str) -> int:

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
-import numpy as np
-
-from .batching import Run, run_sorted
+from .batching import Run, closed, run_sorted
+from .calibration import Calibration
 from .decoding import log_softmax
 from .encoding import TextEncoder
 from .errors import InputError
@@ -21,7 +21,8 @@ class Comparison:
 
     Attributes:
         label: Name of the class.
-        score: Probability that the model gives to this label, between 0 and 1, not calibrated.
+        score: Probability that this label is right; see `docs/runtime.md`. In a bundle without a calibration, the
+            probability that the model itself gives to it.
     """
 
     label: str
@@ -43,18 +44,34 @@ class ParaphraseDetector:
     def __init__(self, encoder: TextEncoder, run: Run, labels: Sequence[str], manifest: Manifest | None = None) -> None:
         self._encoder = encoder
         self._run = run
+        self._calibration = manifest.calibration if manifest else Calibration()
         self.labels = tuple(labels)
         self.manifest = manifest
 
-    def compare(self, first: str, second: str) -> Comparison:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Frees the model; comparing afterwards is an `InputError`."""
+        self._run = closed
+
+    def compare(self, first: str, second: str, *, lang: str | None = None) -> Comparison:
         """Compares two sentences.
+
+        Args:
+            first: One sentence.
+            second: The other.
+            lang: Their language, by which the score is calibrated where the bundle knows how.
 
         Raises:
             InputError: If a text is not a string or holds a lone surrogate.
         """
-        return self.compare_batch([(first, second)])[0]
+        return self.compare_batch([(first, second)], lang=lang)[0]
 
-    def compare_batch(self, pairs: Sequence[tuple[str, str]]) -> list[Comparison]:
+    def compare_batch(self, pairs: Sequence[tuple[str, str]], *, lang: str | None = None) -> list[Comparison]:
         """Compares many pairs of sentences; otherwise as `compare`."""
         for pair in pairs:
             if isinstance(pair, str) or len(pair) != 2:
@@ -65,8 +82,10 @@ class ParaphraseDetector:
             firsts = self._encoder.tokenize([first for first, _ in part])
             seconds = self._encoder.tokenize([second for _, second in part])
             inputs = [self._encoder.pair(a, b) for a, b in zip(firsts, seconds, strict=True)]
-            for row in run_sorted(self._run, self._encoder, inputs):
-                probabilities = np.exp(log_softmax(row["logits"]))
-                best = int(probabilities.argmax())
-                verdicts.append(Comparison(self.labels[best], float(probabilities[best])))
+            rows = dict(run_sorted(self._run, self._encoder, inputs))
+            for at in range(len(part)):
+                scores = log_softmax(rows[at]["logits"])
+                best = int(scores.argmax())
+                confidence = self._calibration.confidence(float(scores[best]), lang)
+                verdicts.append(Comparison(self.labels[best], confidence))
         return verdicts

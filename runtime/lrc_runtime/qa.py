@@ -1,22 +1,31 @@
 """Extractive question answering over contexts of any length."""
 
-from collections.abc import Sequence
-from typing import overload
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Self, overload
 
-from .batching import Run, run_sorted
-from .decoding import NO_ANSWER, Answer, decode_spans
-from .encoding import TextEncoder
+from .batching import Run, closed, run_sorted
+from .calibration import Calibration
+from .decoding import NO_ANSWER, Answer, SpanSearch
+from .encoding import ModelInput, TextEncoder, check_text
 from .errors import InputError
 from .manifest import Decoding, Manifest
 
-# Questions whose windows are held in memory at once.
-_QUESTIONS_AT_ONCE = 64
+# Windows that are held in memory at once: enough of them to find many of one length.
+_WINDOWS_AT_ONCE = 512
+# Contexts that are tokenized at once, in code points.
+_CHARACTERS_AT_ONCE = 100_000
+
+# Called with the characters read by now and those that there are.
+Progress = Callable[[int, int], None]
 
 
 class QuestionAnswerer:
     """Finds the span of a context that answers a question.
 
-    `lrc_runtime.load` makes one from a bundle. Any number of threads may share it.
+    `lrc_runtime.load` makes one from a bundle. Any number of threads may share it; `close` it, or use it in a `with`
+    statement, to give its memory back at once.
 
     Args:
         encoder: Turns text into windows.
@@ -29,21 +38,52 @@ class QuestionAnswerer:
         self._encoder = encoder
         self._run = run
         self._decoding = decoding
+        self._calibration = manifest.calibration if manifest else Calibration()
         self.manifest = manifest
 
-    @overload
-    def answer(self, question: str, context: str, top_k: None = None) -> Answer: ...
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Frees the model; asking afterwards is an `InputError`."""
+        self._run = closed
 
     @overload
-    def answer(self, question: str, context: str, top_k: int) -> list[Answer]: ...
+    def answer(
+        self,
+        question: str,
+        context: str,
+        top_k: None = None,
+        *,
+        lang: str | None = None,
+        progress: Progress | None = None,
+    ) -> Answer: ...
 
-    def answer(self, question: str, context: str, top_k: int | None = None) -> Answer | list[Answer]:
+    @overload
+    def answer(
+        self, question: str, context: str, top_k: int, *, lang: str | None = None, progress: Progress | None = None
+    ) -> list[Answer]: ...
+
+    def answer(
+        self,
+        question: str,
+        context: str,
+        top_k: int | None = None,
+        *,
+        lang: str | None = None,
+        progress: Progress | None = None,
+    ) -> Answer | list[Answer]:
         """Answers one question.
 
         Args:
             question: The question; tokens beyond the bundle's `max_question_length` are ignored.
-            context: The text to read, of any length.
-            top_k: How many different spans to return.
+            context: The text to read, of any length: memory is bounded but for the text's own tokens.
+            top_k: How many spans to return, which do not overlap.
+            lang: Language of the text, by which the score is calibrated where the bundle knows how.
+            progress: Called with the characters read by now and those that there are, window by window.
 
         Returns:
             The best `Answer`, or with `top_k` a list of at most that many, best first. A context without
@@ -53,49 +93,98 @@ class QuestionAnswerer:
             InputError: If a text is not a string or holds a lone surrogate, or `top_k` is below 1.
         """
         if top_k is None:
-            return self.answer_batch([question], [context])[0]
-        return self.answer_batch([question], [context], top_k)[0]
+            return self.answer_batch([question], [context], lang=lang, progress=progress)[0]
+        return self.answer_batch([question], [context], top_k, lang=lang, progress=progress)[0]
 
     @overload
-    def answer_batch(self, questions: Sequence[str], contexts: Sequence[str], top_k: None = None) -> list[Answer]: ...
+    def answer_batch(
+        self,
+        questions: Sequence[str],
+        contexts: Sequence[str],
+        top_k: None = None,
+        *,
+        lang: str | None = None,
+        progress: Progress | None = None,
+    ) -> list[Answer]: ...
 
     @overload
-    def answer_batch(self, questions: Sequence[str], contexts: Sequence[str], top_k: int) -> list[list[Answer]]: ...
+    def answer_batch(
+        self,
+        questions: Sequence[str],
+        contexts: Sequence[str],
+        top_k: int,
+        *,
+        lang: str | None = None,
+        progress: Progress | None = None,
+    ) -> list[list[Answer]]: ...
 
     def answer_batch(
-        self, questions: Sequence[str], contexts: Sequence[str], top_k: int | None = None
+        self,
+        questions: Sequence[str],
+        contexts: Sequence[str],
+        top_k: int | None = None,
+        *,
+        lang: str | None = None,
+        progress: Progress | None = None,
     ) -> list[Answer] | list[list[Answer]]:
         """Answers many questions, `questions[i]` from `contexts[i]`; otherwise as `answer`."""
-        if isinstance(questions, str) or isinstance(contexts, str):
-            raise InputError("answer_batch takes two lists of texts; for one question use answer")
-        if len(questions) != len(contexts):
-            raise InputError(f"{len(questions)} questions but {len(contexts)} contexts; give one context a question")
         if top_k is not None and (isinstance(top_k, bool) or not isinstance(top_k, int) or top_k < 1):
             raise InputError(f"top_k must be a whole number of at least 1, found {top_k!r}")
-        answers: list[list[Answer]] = []
-        for start in range(0, len(questions), _QUESTIONS_AT_ONCE):
-            part = slice(start, start + _QUESTIONS_AT_ONCE)
-            answers += self._answer_part(questions[part], contexts[part], top_k or 1)
+        searches = self.search(questions, contexts, top_k or 1, progress)
+        answers = [search.answers(self._calibration, lang) for search in searches]
         if top_k is None:
             return [found[0] if found else NO_ANSWER for found in answers]
         return answers
 
-    def _answer_part(self, questions: Sequence[str], contexts: Sequence[str], top_k: int) -> list[list[Answer]]:
-        question_tokens = self._encoder.tokenize(questions)
-        context_tokens = self._encoder.tokenize(contexts)
-        windows = [self._encoder.windows(q, c) for q, c in zip(question_tokens, context_tokens, strict=True)]
-        rows = iter(run_sorted(self._run, self._encoder, [window for group in windows for window in group]))
-        answers = []
-        for context, group in zip(contexts, windows, strict=True):
-            outputs = [next(rows) for _ in group]
-            answers.append(
-                decode_spans(
-                    context,
-                    group,
-                    [row["start_logits"] for row in outputs],
-                    [row["end_logits"] for row in outputs],
-                    self._decoding,
-                    top_k,
-                )
-            )
-        return answers
+    def search(
+        self, questions: Sequence[str], contexts: Sequence[str], top_k: int = 1, progress: Progress | None = None
+    ) -> list[SpanSearch]:
+        """Reads `contexts[i]` for `questions[i]` and returns what each search found, not yet calibrated.
+
+        Raises:
+            InputError: As `answer`.
+        """
+        if isinstance(questions, str) or isinstance(contexts, str):
+            raise InputError("answer_batch takes two lists of texts; for one question use answer")
+        if len(questions) != len(contexts):
+            raise InputError(f"{len(questions)} questions but {len(contexts)} contexts; give one context a question")
+        for text in (*questions, *contexts):
+            check_text(text)
+        searches = [SpanSearch(context, self._decoding, top_k) for context in contexts]
+        read, total = 0, sum(map(len, contexts))
+        stream = self._windows(questions, contexts)
+        while chunk := list(islice(stream, _WINDOWS_AT_ONCE)):
+            for at, outputs in run_sorted(self._run, self._encoder, [piece.window for piece in chunk]):
+                piece = chunk[at]
+                searches[piece.index].add(piece.window, outputs["start_logits"], outputs["end_logits"])
+                read += piece.characters
+                if progress is not None:
+                    progress(read, total)
+        return searches
+
+    def _windows(self, questions: Sequence[str], contexts: Sequence[str]) -> Iterator["_Piece"]:
+        """Cuts the contexts into windows, tokenizing a bounded amount of text at once."""
+        asked = self._encoder.tokenize(questions)
+        start = 0
+        while start < len(contexts):
+            end, characters = start + 1, len(contexts[start])
+            while end < len(contexts) and characters + len(contexts[end]) <= _CHARACTERS_AT_ONCE:
+                characters += len(contexts[end])
+                end += 1
+            tokens = self._encoder.tokenize(contexts[start:end])
+            for index, context in zip(range(start, end), tokens, strict=True):
+                covered = 0
+                for window in self._encoder.windows(asked[index], context):
+                    reaches = int(window.offsets[-1, 1])
+                    yield _Piece(index, window, reaches - covered)
+                    covered = reaches
+            start = end
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A window of the context of one question, and the code points that no window before it holds."""
+
+    index: int
+    window: ModelInput
+    characters: int

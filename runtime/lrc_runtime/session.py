@@ -1,8 +1,9 @@
 """One ONNX Runtime session behind the plain callable that the answerers need."""
 
 import base64
+import ctypes
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
+from .cpus import usable_cpus
 from .errors import BundleError, InputError
 
 # An ONNX graph of one operator: MatMulInteger of `a` (m, k) in uint8 and `b` (k, n) in int8.
@@ -27,58 +29,86 @@ PROVIDERS = {
 _PACKAGES = {"cuda": "onnxruntime-gpu", "openvino": "onnxruntime-openvino"}
 
 
+# How a session uses the machine: threads for one call (None: the CPUs that this process may use), and whether they spin
+# while they wait for work, which answers sooner and takes a CPU's whole time.
+PRESETS: dict[str, tuple[int | None, bool]] = {
+    "default": (None, False),
+    "latency": (None, True),
+    "throughput": (1, False),
+}
+
+# A model file, or what reads its content and, by file name, the external data that it names.
+Source = Path | Callable[[], tuple[bytes, Mapping[str, bytes]]]
+
+
 class Session:
-    """Runs an ONNX graph. Safe to share between threads.
+    """Runs an ONNX graph. Safe to share between threads, and safe to use in a forked process.
 
     Args:
-        model: The model file, or its content.
-        threads: Threads for one call; the CPUs that this process may use when None.
-        weights: For content, the external data that it names, by file name.
+        source: The model file, or what reads it.
+        threads: Threads for one call; those of the preset when None.
         provider: `cpu`, `cuda` or `openvino`.
+        preset: `default`, `latency` or `throughput`.
         where: What a message calls the model.
 
     Raises:
         BundleError: If ONNX Runtime cannot load the model.
-        InputError: If this installation of ONNX Runtime does not have the provider.
+        InputError: If this installation of ONNX Runtime does not have the provider, or there is no such preset.
     """
 
     def __init__(
         self,
-        model: Path | bytes,
+        source: Source,
         threads: int | None = None,
-        weights: Mapping[str, bytes] | None = None,
         provider: str = "cpu",
+        preset: str = "default",
         where: str | None = None,
     ) -> None:
         _check_provider(provider)
+        if preset not in PRESETS:
+            raise InputError(f"preset {preset!r}: unknown; choose from {', '.join(PRESETS)}")
+        if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
+            raise InputError(f"threads must be a whole number of at least 1, found {threads!r}")
+        self._source = source
+        self._where = where or str(source)
+        usual, self._spins = PRESETS[preset]
+        self.threads = threads or usual or usable_cpus()
+        self.provider = provider
+        self._start()
+        self._inputs = {value.name for value in self._session.get_inputs()}
+        self.outputs = [value.name for value in self._session.get_outputs()]
+
+    def _start(self) -> None:
         options = ort.SessionOptions()
-        options.intra_op_num_threads = threads or _usable_cpus()
+        options.intra_op_num_threads = self.threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        options.add_session_config_entry("session.intra_op.allow_spinning", str(int(self._spins)))
         if saturates():
             options.add_session_config_entry("session.x64quantprecision", "1")
-        if weights:
+        model: str | bytes
+        if isinstance(self._source, Path):
+            model = os.fspath(self._source)
+        else:
+            model, weights = self._source()
             contents = list(weights.values())
             options.add_external_initializers_from_files_in_memory(list(weights), contents, [*map(len, contents)])
         try:
             self._session = ort.InferenceSession(
-                model if isinstance(model, bytes) else os.fspath(model),
+                model,
                 options,
-                providers=[*dict.fromkeys((PROVIDERS[provider], PROVIDERS["cpu"]))],
+                providers=[*dict.fromkeys((PROVIDERS[self.provider], PROVIDERS["cpu"]))],
                 # On a CPU the fused operator takes twice as long as addition and layer norm.
-                disabled_optimizers=["SkipLayerNormFusion"] if provider == "cpu" else None,
+                disabled_optimizers=["SkipLayerNormFusion"] if self.provider == "cpu" else None,
             )
         except Exception as error:  # onnxruntime's own exception types share no public base
-            name = where or ("the model" if isinstance(model, bytes) else os.fspath(model))
-            raise BundleError(f"{name}: ONNX Runtime cannot load it: {error}") from error
+            raise BundleError(f"{self._where}: ONNX Runtime cannot load it: {error}") from error
         # ONNX Runtime goes on without a provider whose libraries are not there.
-        if PROVIDERS[provider] not in self._session.get_providers():
+        if PROVIDERS[self.provider] not in self._session.get_providers():
             raise InputError(
-                f"provider {provider}: ONNX Runtime could not start it; see what it printed, or choose cpu"
+                f"provider {self.provider}: ONNX Runtime could not start it; see what it printed, or take cpu"
             )
-        self.provider = provider
-        self._inputs = {value.name for value in self._session.get_inputs()}
-        self.outputs = [value.name for value in self._session.get_outputs()]
+        self._process = os.getpid()
 
     def __call__(self, batch: dict[str, npt.NDArray[np.int64]]) -> dict[str, npt.NDArray[np.float32]]:
         """Runs one batch.
@@ -89,6 +119,11 @@ class Session:
         Returns:
             The outputs by name.
         """
+        if self._process != os.getpid():
+            # The threads of a session do not live on in a forked process: it takes a session of its own, and leaves
+            # that of its parent alone, which would wait for them when it is freed.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._session))
+            self._start()
         feeds: dict[str, Any] = {name: array for name, array in batch.items() if name in self._inputs}
         return dict(zip(self.outputs, self._session.run(self.outputs, feeds), strict=True))
 
@@ -113,10 +148,3 @@ def _check_provider(provider: str) -> None:
         raise InputError(
             f"provider {provider}: this onnxruntime does not have it; install {_PACKAGES[provider]} in its place"
         )
-
-
-def _usable_cpus() -> int:
-    """Counts the CPUs that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

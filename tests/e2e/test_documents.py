@@ -15,6 +15,7 @@ from tests.conftest import ROOT, data_dir
 
 RESULTS = ROOT / "benchmarks" / "results"
 DOCUMENTS = ["README.md", "docs/data.md", "docs/run.md", "docs/bundle.md", "docs/method.md", "docs/study.md"]
+DOCUMENTS += ["docs/runtime.md"]
 # Run elsewhere: the environment by .ci/run, the demo and the devices' environments by test_environments.py.
 # Downloads are tested against a server on loopback.
 ELSEWHERE = ("lrc data get ", "make ", "python3 -m venv", ".venv", "pip ", "LRC_OPTIMUM_PYTHON")
@@ -34,6 +35,13 @@ def test_commands_of_a_document_run(document: str, tiny: Path, tmp_path: Path) -
             if not line.strip() or line.startswith(ELSEWHERE):
                 continue
             words = shlex.split(os.path.expandvars(line.replace("$LRC_DATA_DIR", environment["LRC_DATA_DIR"])), True)
+            if words[0] == "lrc-runtime":
+                run(
+                    ["-c", "import sys; from lrc_runtime.cli import main; sys.exit(main())", *words[1:]],
+                    tmp_path,
+                    environment,
+                )
+                continue
             assert words[0] == "lrc", line
             if words[1] in ("train", "data", "pseudo"):
                 words += ["--backbone", str(tiny)]
@@ -103,7 +111,7 @@ def run(arguments: list[str], folder: Path, environment: dict[str, str]) -> None
 
 def test_documents_link_to_what_exists() -> None:
     results = [str(path.relative_to(ROOT)) for path in RESULTS.glob("*/README.md")]
-    assert len(results) == 3
+    assert len(results) == 4
     for document in DOCUMENTS + results:
         text = (ROOT / document).read_text(encoding="utf-8")
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):

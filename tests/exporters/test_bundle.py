@@ -36,6 +36,14 @@ def test_manifest_tells_what_was_proved_and_measured(fixture: str, request: pyte
         assert set(manifest.metrics[precision]["languages"]) == {"de", "hi", "ar"}
     assert {len(ids) for ids in manifest.training["shot_ids"].values()} == {8}
     assert "backbone" in manifest.licences
+    calibration = manifest.metrics["calibration"]
+    assert 0 <= calibration["expected_calibration_error"]["after"] < 0.3
+    assert calibration["examples"] == sum(entry["count"] for entry in manifest.metrics["int8"]["languages"].values())
+    if manifest.labels:
+        assert "no_answer" not in calibration
+    else:
+        assert 0 <= calibration["no_answer"]["recall"] <= 1
+        assert manifest.calibration.no_answer_slope >= 0
     # Six products a layer in two layers; pairs have no product beyond the encoder's in this form.
     # One attention and one GELU a layer, two norms a layer and that of the embeddings.
     assert manifest.metrics["fused_nodes"] == {"attention": 2, "gelu": 2, "layer_norm": 5}
@@ -156,9 +164,10 @@ def test_one_file_answers_as_the_folder_does(qa_run: Path, qa_bundle: Path, tmp_
 
 def test_tasks_share_the_weights_of_their_backbone(qa_run: Path, pair_run: Path, tmp_path: Path) -> None:
     """The second task costs its own adapters and head; both answer as they do alone."""
-    lrc("export", qa_run, pair_run, "--fp32", "--out", tmp_path / "both")
-    lrc("export", qa_run, "--fp32", "--out", tmp_path / "qa")
-    lrc("export", pair_run, "--fp32", "--out", tmp_path / "pairs")
+    own = ("--fp32", "--without", "calibration")
+    lrc("export", qa_run, pair_run, *own, "--out", tmp_path / "both")
+    lrc("export", qa_run, *own, "--out", tmp_path / "qa")
+    lrc("export", pair_run, *own, "--out", tmp_path / "pairs")
     weights = {name: (tmp_path / name / "model.onnx.data").stat().st_size for name in ("both", "qa")}
     assert weights["both"] < 1.5 * weights["qa"]
     answerer, detector = lrc_runtime.load(tmp_path / "both"), lrc_runtime.load(tmp_path / "both", task="paraphrase")

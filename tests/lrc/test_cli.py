@@ -127,7 +127,7 @@ def test_ask_and_compare(qa_bundle: Path, pair_bundle: Path, tmp_path: Path) -> 
     (tmp_path / "c.txt").write_text("नील अफ्रीका की नदी है।", encoding="utf-8")
     answer = json.loads(lrc("ask", qa_bundle, "-q", "नील क्या है?", "-c", tmp_path / "c.txt", "--json"))
     assert answer["text"] in "नील अफ्रीका की नदी है।"
-    assert json.loads(lrc("compare", pair_bundle, "नील लंबी है।", "नील छोटी है।", "--json"))["score"] >= 0.5
+    assert json.loads(lrc("compare", pair_bundle, "नील लंबी है।", "नील छोटी है।", "--json"))["score"] > 0
     assert "use `compare`" in refused("ask", pair_bundle, "-q", "x", "-c", tmp_path / "c.txt")
     assert "--context" in refused("ask", qa_bundle, "-q", "x", "-c", tmp_path / "absent.txt")
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,7 +21,8 @@ from lrc.pseudo.roundtrips import paraphrases
 from lrc.pseudo.selflabels import calibrate, self_labels
 from lrc.pseudo.text import Frequencies, Segmenter, sentences
 from lrc.run import read_settings
-from lrc_runtime import Answer, QuestionAnswerer
+from lrc_runtime import QuestionAnswerer
+from lrc_runtime.decoding import NO_ANSWER
 from tests.conftest import EXAMPLES, LANGS, data_dir, lrc, make_tokenizer
 
 RECURRING = {
@@ -299,7 +301,7 @@ class Oracle(QuestionAnswerer):
     def answer_batch(self, questions, contexts, top_k=None):  # type: ignore[no-untyped-def,override]
         words = [context.split()[0] for context in contexts]
         return [
-            Answer(word, 0, len(word), 0.2 if question in self._right else 0.1)
+            replace(NO_ANSWER, text=word, end=len(word), score=0.2 if question in self._right else 0.1)
             for question, word in zip(questions, words, strict=True)
         ]
 

@@ -1,5 +1,6 @@
 """Bundles through the runtime's public interface, on text of many scripts."""
 
+import itertools
 import threading
 from pathlib import Path
 
@@ -8,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import lrc_runtime
-from lrc_runtime import Answer, InputError, ParaphraseDetector, QuestionAnswerer
+from lrc_runtime import InputError, ParaphraseDetector, QuestionAnswerer
+from lrc_runtime.decoding import NO_ANSWER
 
 CASES = [
     (
@@ -40,8 +42,9 @@ def detector(pair_bundle: Path) -> ParaphraseDetector:
 @pytest.mark.parametrize(("lang", "question", "context"), CASES)
 def test_answer_is_the_span_it_names(qa: QuestionAnswerer, lang: str, question: str, context: str) -> None:
     answers = qa.answer(question, context, top_k=5)
-    assert len(answers) == 5
-    assert len({(answer.start, answer.end) for answer in answers}) == 5
+    assert 3 <= len(answers) <= 5
+    spans = sorted((answer.start, answer.end) for answer in answers)
+    assert all(left[1] <= right[0] for left, right in itertools.pairwise(spans))
     for answer in answers:
         assert answer.text and context[answer.start : answer.end] == answer.text
         assert 0 <= answer.score <= 1
@@ -71,7 +74,7 @@ def test_long_context_is_read_to_its_end(qa: QuestionAnswerer, lang: str, questi
 def test_context_without_text_gives_the_empty_answer(qa: QuestionAnswerer, context: str) -> None:
     answer = qa.answer("Wer?", context)
     assert context[answer.start : answer.end] == answer.text
-    assert qa.answer("Wer?", "") == Answer("", 0, 0, 0.0)
+    assert qa.answer("Wer?", "") == NO_ANSWER
     assert qa.answer("Wer?", "", top_k=3) == []
 
 
@@ -124,7 +127,7 @@ def test_comparison_has_label_and_score(detector: ParaphraseDetector) -> None:
     pairs = [(context, question) for _, question, context in CASES]
     verdicts = detector.compare_batch(pairs)
     assert {verdict.label for verdict in verdicts} <= {"different", "paraphrase"}
-    assert all(0.5 <= verdict.score <= 1 for verdict in verdicts)
+    assert all(0 <= verdict.score <= 1 for verdict in verdicts)
     for pair, verdict in zip(pairs, verdicts, strict=True):
         alone = detector.compare(*pair)
         assert alone.label == verdict.label

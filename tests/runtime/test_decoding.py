@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lrc_runtime.decoding import decode_spans, log_softmax
+from lrc_runtime.calibration import Calibration
+from lrc_runtime.decoding import SPANS_OF_A_WINDOW, SpanSearch, log_softmax
 from lrc_runtime.encoding import ModelInput
 from lrc_runtime.manifest import Decoding
 
@@ -18,9 +19,19 @@ def window(first: int, count: int) -> ModelInput:
     return ModelInput(np.zeros(count + 3, np.int64), np.zeros(count + 3, np.int64), 2, offsets)
 
 
-def brute_force(windows, starts, ends, limit):
+def without_overlaps(spans):
+    chosen = []
+    for score, (start, end) in sorted(spans, key=lambda item: (-item[0], item[1])):
+        if all(end <= other[0] or other[1] <= start for _, other in chosen):
+            chosen.append((score, (start, end)))
+    return chosen
+
+
+def brute_force(windows, starts, ends, limit, top_k):
+    """Every span of every window, and of them those that overlap no better one: in their window, and then in all."""
     best = {}
     for row, start, end in zip(windows, starts, ends, strict=True):
+        own = {}
         keep = [0, *range(2, 2 + len(row.offsets))]
         log_start, log_end = log_softmax(start[keep])[1:], log_softmax(end[keep])[1:]
         for i in range(len(row.offsets)):
@@ -29,8 +40,18 @@ def brute_force(windows, starts, ends, limit):
                 text = CONTEXT[a:b]
                 a, b = a + len(text) - len(text.lstrip()), b - len(text) + len(text.rstrip())
                 if a < b:
-                    best[a, b] = max(best.get((a, b), -np.inf), log_start[i] + log_end[j])
-    return sorted(((np.exp(score), span) for span, score in best.items()), key=lambda item: (-item[0], item[1]))
+                    own[a, b] = max(own.get((a, b), -np.inf), log_start[i] + log_end[j])
+        kept = without_overlaps([(score, span) for span, score in own.items()])
+        for score, span in kept[: SPANS_OF_A_WINDOW * top_k]:
+            best[span] = max(best.get(span, -np.inf), score)
+    return [(np.exp(score), span) for score, span in without_overlaps([(score, span) for span, score in best.items()])]
+
+
+def decode_spans(context, windows, starts, ends, decoding, top_k):
+    search = SpanSearch(context, decoding, top_k)
+    for row, start, end in zip(windows, starts, ends, strict=True):
+        search.add(row, start, end)
+    return search.answers(Calibration())
 
 
 @settings(max_examples=60, deadline=None)
@@ -41,7 +62,7 @@ def test_best_spans_equal_brute_force(seed: int, limit: int, top_k: int) -> None
     starts = [rng.normal(0, 3, row.length).astype(np.float32) for row in windows]
     ends = [rng.normal(0, 3, row.length).astype(np.float32) for row in windows]
     found = decode_spans(CONTEXT, windows, starts, ends, Decoding(limit), top_k)
-    expected = brute_force(windows, starts, ends, limit)[:top_k]
+    expected = brute_force(windows, starts, ends, limit, top_k)[:top_k]
     assert [(answer.start, answer.end) for answer in found] == [span for _, span in expected]
     assert [answer.score for answer in found] == pytest.approx([score for score, _ in expected])
     assert all(CONTEXT[answer.start : answer.end] == answer.text for answer in found)

@@ -29,7 +29,7 @@ def test_short_pair_equals_the_tokenizers_template(encoder: TextEncoder, lang: s
     tokenizer = encoder._tokenizer
     expected = tokenizer.encode("Wer?", TEXTS[lang])
     question, context = encoder.tokenize(["Wer?", TEXTS[lang]])
-    for found in (encoder.windows(question, context)[0], encoder.pair(question, context)):
+    for found in (next(encoder.windows(question, context)), encoder.pair(question, context)):
         assert found.input_ids.tolist() == expected.ids
         assert found.token_type_ids.tolist() == expected.type_ids
 
@@ -37,7 +37,7 @@ def test_short_pair_equals_the_tokenizers_template(encoder: TextEncoder, lang: s
 @pytest.mark.parametrize("lang", TEXTS)
 def test_windows_cover_a_long_context_with_the_stride(encoder: TextEncoder, lang: str) -> None:
     question, context = encoder.tokenize([TEXTS[lang], (TEXTS[lang] + " ") * 40])
-    windows = encoder.windows(question, context)
+    windows = list(encoder.windows(question, context))
     assert len(windows) > 1
     assert all(window.length <= 64 for window in windows)
     seen = np.concatenate([windows[0].offsets, *[window.offsets[16:] for window in windows[1:]]])
@@ -51,7 +51,7 @@ def test_windows_cover_a_long_context_with_the_stride(encoder: TextEncoder, lang
 
 def test_question_longer_than_a_window_is_cut(encoder: TextEncoder) -> None:
     question, context = encoder.tokenize([TEXTS["hi"] * 200, TEXTS["ar"]])
-    window = encoder.windows(question, context)[0]
+    window = next(encoder.windows(question, context))
     assert window.length <= 64
     assert len(window.offsets) > 0
 
@@ -80,7 +80,7 @@ def test_what_is_no_text_is_refused(encoder: TextEncoder, text: object) -> None:
 
 def test_padding_is_masked(encoder: TextEncoder) -> None:
     question, *contexts = encoder.tokenize(["Wer?", *TEXTS.values()])
-    rows = [encoder.windows(question, context)[0] for context in contexts]
+    rows = [next(encoder.windows(question, context)) for context in contexts]
     batch = encoder.collate(rows)
     assert batch["attention_mask"].sum(1).tolist() == [row.length for row in rows]
     for index, row in enumerate(rows):

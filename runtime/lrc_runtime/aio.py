@@ -1,0 +1,57 @@
+"""Answering without blocking an event loop."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Self, TypeVar
+
+from .decoding import Answer
+from .errors import InputError
+from .pairs import Comparison, ParaphraseDetector
+from .qa import QuestionAnswerer
+
+_T = TypeVar("_T")
+
+
+class AsyncAnswerer:
+    """Asks a bundle from coroutines: its calls run in threads of their own, the event loop goes on meanwhile.
+
+    Args:
+        bundle: What `lrc_runtime.load` gave; it stays the caller's to close.
+        workers: Calls that run at once; with more than one, load the bundle with the preset `throughput`.
+    """
+
+    def __init__(self, bundle: QuestionAnswerer | ParaphraseDetector, workers: int = 1) -> None:
+        self._bundle = bundle
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="lrc")
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self._pool.shutdown)
+
+    async def answer(self, question: str, context: str, *, lang: str | None = None) -> Answer:
+        """As `QuestionAnswerer.answer`.
+
+        Raises:
+            InputError: Also if the bundle compares sentences.
+        """
+        bundle = self._bundle
+        if not isinstance(bundle, QuestionAnswerer):
+            raise InputError("this bundle compares sentences and answers no questions; use compare")
+        return await self._call(lambda: bundle.answer(question, context, lang=lang))
+
+    async def compare(self, first: str, second: str, *, lang: str | None = None) -> Comparison:
+        """As `ParaphraseDetector.compare`.
+
+        Raises:
+            InputError: Also if the bundle answers questions.
+        """
+        bundle = self._bundle
+        if not isinstance(bundle, ParaphraseDetector):
+            raise InputError("this bundle answers questions and compares no sentences; use answer")
+        return await self._call(lambda: bundle.compare(first, second, lang=lang))
+
+    async def _call(self, work: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)

@@ -1,0 +1,54 @@
+"""From what a model says of itself to how often it is right."""
+
+import math
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Two logistic curves, fitted at export on labelled examples that the model was not trained on (Platt 1999).
+
+    With the values here, the model's own probabilities are passed on.
+
+    Attributes:
+        slope: Of the curve from the log-odds of a model's own probability to those that it is right.
+        intercept: Of that curve.
+        languages: Added to the intercept for a language, where that was found to help.
+        no_answer_slope: Of the curve from by how much the best span beats "no answer" to the log-odds that the context
+            answers; 0 where the model cannot tell.
+        no_answer_intercept: Of that curve.
+    """
+
+    slope: float = 1.0
+    intercept: float = 0.0
+    languages: dict[str, float] = field(default_factory=dict)
+    no_answer_slope: float = 1.0
+    no_answer_intercept: float = 0.0
+
+    def confidence(self, log_probability: float, lang: str | None = None) -> float:
+        """Returns the probability of being right.
+
+        Args:
+            log_probability: Natural logarithm of the model's own probability.
+            lang: Language of the text, if it is known.
+        """
+        offset = self.languages.get(lang, 0.0) if lang else 0.0
+        return _sigmoid(self.slope * log_odds(log_probability) + self.intercept + offset)
+
+    def no_answer(self, margin: float) -> float:
+        """Returns the probability that a context does not answer.
+
+        Args:
+            margin: Log-probability of the best span less the smallest of "no answer" in any window.
+        """
+        return _sigmoid(-(self.no_answer_slope * margin + self.no_answer_intercept))
+
+
+def log_odds(log_probability: float) -> float:
+    """Returns log(p / (1 - p)) of log(p), within what float64 can tell from 0 and 1."""
+    bounded = min(max(log_probability, -700.0), -1e-12)
+    return bounded - math.log(-math.expm1(bounded))
+
+
+def _sigmoid(value: float) -> float:
+    return 0.5 * (1 + math.tanh(value / 2))
