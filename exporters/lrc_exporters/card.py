@@ -20,6 +20,7 @@ def model_card(manifest: Manifest) -> str:
         "",
         *_gate(manifest.metrics.get("gate")),
         "",
+        *_calibration(manifest.metrics.get("calibration")),
         *_vocabulary(manifest.metrics.get("vocabulary")),
         "## Made of",
         "",
@@ -48,6 +49,24 @@ def _gate(gate: dict[str, Any] | None) -> list[str]:
     if gate["unproved"]:
         lines += ["", f"Not proved, for want of labelled examples: {', '.join(gate['unproved'])}."]
     return lines
+
+
+def _calibration(found: dict[str, Any] | None) -> list[str]:
+    if found is None:
+        return []
+    error = found["expected_calibration_error"]
+    lines = [
+        "## Confidence",
+        "",
+        f"Fitted on {found['examples']} of these examples: expected calibration error {error['after']:.3f}"
+        f" (cross-validated), {error['before']:.3f} of the model's own probabilities.",
+    ]
+    if no_answer := found.get("no_answer"):
+        lines.append(
+            f'"No answer", on {no_answer["examples"]} questions of which half are asked of another text: precision'
+            f" {no_answer['precision']:.2f}, recall {no_answer['recall']:.2f}."
+        )
+    return [*lines, ""]
 
 
 def _vocabulary(found: dict[str, Any] | None) -> list[str]:

@@ -77,6 +77,7 @@ def test_good_bundle_passes_and_says_what_is_not_proved(learned: Path, tmp_path:
     assert min(loss["before"] for loss in gate["languages"].values()) > 75
     card = (tmp_path / "bundle" / "README.md").read_text(encoding="utf-8")
     assert "| hi |" in card and "Not proved, for want of labelled examples: sw." in card
+    assert "expected calibration error" in card
 
 
 def test_planted_fault_is_refused_and_can_be_forced(
