@@ -154,7 +154,11 @@ class SpanSearch:
                 continue
             if all(span[1] <= other[0] or other[1] <= span[0] for other, _ in spans):
                 spans.append((span, score))
-            # What begins inside it, and what begins before and reaches into it.
+            # What begins inside it, and what begins before and reaches into it; white space at its ends is not it.
+            inside = np.flatnonzero((window.offsets[:, 0] < span[1]) & (window.offsets[:, 1] > span[0]))
+            # Characters that the tokenizer drops lie in no token.
+            if len(inside):
+                first, last = int(inside[0]), int(inside[-1])
             scores[first : last + 1] = -np.inf
             for before in range(max(0, first - width + 1), first):
                 scores[before, first - before :] = -np.inf
