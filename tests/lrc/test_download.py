@@ -191,7 +191,8 @@ def zipped(files: dict[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in files.items():
-            archive.writestr(name, data)
+            # Without the time of day, which would name a test after itself.
+            archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
 
 
@@ -206,7 +207,6 @@ def tarred(files: dict[str, bytes], link: str | None = None) -> bytes:
             member = tarfile.TarInfo("link")
             member.type, member.linkname = tarfile.SYMTYPE, link
             archive.addfile(member)
-    # Without the time of day, which would name a test after itself.
     return gzip.compress(buffer.getvalue(), mtime=0)
 
 
