@@ -26,6 +26,8 @@ _FOLDS = 5
 _BINS = 10
 # Of the squared offsets of languages, whose few examples say little about each.
 _DECAY = 1.0
+# Log-odds beyond which float64 tells no probability from 0 or 1.
+_FARTHEST = 700.0
 
 
 def fit_calibration(
@@ -142,7 +144,8 @@ def _fit_no_answer(
                 answered += [1.0, 0.0]
     if not questions:
         return None
-    margins = np.array([search.margin for search in answerer.search(questions, contexts)])
+    # A context without any span is as far from an answer as numbers go.
+    margins = np.clip([search.margin for search in answerer.search(questions, contexts)], -_FARTHEST, _FARTHEST)
     labels = np.array(answered)
     slope, intercept, _ = _fit(margins, labels, np.zeros(len(labels), int), False)
     refused, unanswerable = slope * margins + intercept < 0, labels == 0
@@ -208,5 +211,5 @@ def _log_loss(confidence: Floats, right: Floats) -> float:
 
 
 def _sigmoid(values: Floats) -> Floats:
-    result: Floats = 1 / (1 + np.exp(-np.clip(values, -700, 700)))
+    result: Floats = 1 / (1 + np.exp(-np.clip(values, -_FARTHEST, _FARTHEST)))
     return result
