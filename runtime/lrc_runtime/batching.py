@@ -1,6 +1,7 @@
 """Runs many model inputs in few padded batches."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +39,21 @@ def run_sorted(run: Run, encoder: TextEncoder, inputs: Sequence[ModelInput]) -> 
             yield index, {name: array[place] for name, array in outputs.items()}
 
 
-def closed(_: dict[str, Ints]) -> Row:
-    """Stands in the place of a model that has been freed."""
+class Served:
+    """What holds a model until it is closed; also the end of a `with` statement closes it."""
+
+    _run: Run
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Frees the model; using it afterwards is an `InputError`."""
+        self._run = _closed
+
+
+def _closed(_: dict[str, Ints]) -> Row:
     raise InputError("this answerer is closed; load the bundle again")

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
 
-from .batching import Run, closed, run_sorted
+from .batching import Run, Served, run_sorted
 from .calibration import Calibration
 from .decoding import log_softmax
 from .encoding import TextEncoder
@@ -29,7 +28,7 @@ class Comparison:
     score: float
 
 
-class ParaphraseDetector:
+class ParaphraseDetector(Served):
     """Tells whether two sentences mean the same.
 
     `lrc_runtime.load` makes one from a bundle. Any number of threads may share it.
@@ -47,16 +46,6 @@ class ParaphraseDetector:
         self._calibration = manifest.calibration if manifest else Calibration()
         self.labels = tuple(labels)
         self.manifest = manifest
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Frees the model; comparing afterwards is an `InputError`."""
-        self._run = closed
 
     def compare(self, first: str, second: str, *, lang: str | None = None) -> Comparison:
         """Compares two sentences.

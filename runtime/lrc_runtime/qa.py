@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Self, overload
+from typing import overload
 
-from .batching import Run, closed, run_sorted
+from .batching import Run, Served, run_sorted
 from .calibration import Calibration
 from .decoding import NO_ANSWER, Answer, SpanSearch
 from .encoding import ModelInput, TextEncoder, check_text
@@ -21,7 +21,7 @@ _CHARACTERS_AT_ONCE = 100_000
 Progress = Callable[[int, int], None]
 
 
-class QuestionAnswerer:
+class QuestionAnswerer(Served):
     """Finds the span of a context that answers a question.
 
     `lrc_runtime.load` makes one from a bundle. Any number of threads may share it; `close` it, or use it in a `with`
@@ -40,16 +40,6 @@ class QuestionAnswerer:
         self._decoding = decoding
         self._calibration = manifest.calibration if manifest else Calibration()
         self.manifest = manifest
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Frees the model; asking afterwards is an `InputError`."""
-        self._run = closed
 
     @overload
     def answer(
