@@ -292,12 +292,16 @@ def ask(
     question: Annotated[str, typer.Option("--question", "-q", help="The question.")],
     context: Annotated[str, typer.Option("--context", "-c", help="UTF-8 text file, or - for standard input.")],
     top_k: Annotated[int, typer.Option("--top-k", "-k", help="Number of answers.", min=1)] = 1,
+    max_windows: Annotated[
+        int | None,
+        typer.Option(help="Of a long text, read only so many windows: those nearest to the question.", min=1),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Answer a question from a text file."""
     from lrc_runtime import cli as runtime
 
-    typer.echo(runtime.ask(bundle, question, context, top_k, as_json))
+    typer.echo(runtime.ask(bundle, question, context, top_k, max_windows, as_json))
 
 
 @app.command()

@@ -98,6 +98,7 @@ class Build:
         renumbering: How ids changed, if the vocabulary was trimmed.
         tokenizer: The bundle's.
         encoder: Of that tokenizer.
+        embedded: Tensor of the graph that the token ids are looked up into.
         session: The graph as it is by now.
         metrics: What was measured.
         proof: Differences of the outputs.
@@ -111,6 +112,7 @@ class Build:
     tokenizer: Tokenizer
     encoder: TextEncoder
     renumbering: Renumbering | None = None
+    embedded: str | None = None
     session: Session | None = None
     metrics: dict[str, Any] = field(default_factory=dict)
     proof: dict[str, float] = field(default_factory=dict)

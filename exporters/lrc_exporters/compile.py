@@ -22,6 +22,7 @@ from .activations import observe
 from .build import Build, Options, Source
 from .fusion import fuse
 from .graph import export_graph
+from .lookup import embedded
 from .packing import pack, place
 from .products import constant_products
 from .proof import prove, torch_run
@@ -78,6 +79,7 @@ def graph(build: Build) -> str:
     batch = {name: torch.from_numpy(sample[name]).clamp(max=limit) for name in source.inputs}
     with nullcontext() if "fusion" in build.options.without else source.fused():
         export_graph(source.plain, batch, list(source.outputs), source.outputs, build.graph)
+    build.embedded = embedded(onnx.load(build.graph))
     return f"{build.graph.stat().st_size / 1e6:.0f} MB"
 
 

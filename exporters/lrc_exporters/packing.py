@@ -14,6 +14,8 @@ from lrc_runtime.files import write_archive
 from lrc_runtime.manifest import (
     CARD,
     CONFIG,
+    LOOKUP,
+    QUESTION_ANSWERING,
     TOKENIZER,
     WEIGHTS,
     Manifest,
@@ -25,6 +27,7 @@ from lrc_runtime.manifest import (
 from .build import Build
 from .card import model_card
 from .gate import Scored
+from .lookup import lookup_graph
 
 # Smaller constants stay in the graph.
 _LEAST_BYTES = 1024
@@ -43,6 +46,9 @@ def pack(builds: Sequence[Build], folder: Path) -> list[Manifest]:
         The manifests as written.
     """
     models = {model_file(build.name): onnx.load(build.graph) for build in builds}
+    for build in builds:
+        if build.embedded and build.manifest.task == QUESTION_ANSWERING:
+            models[LOOKUP] = lookup_graph(models[model_file(build.name)], build.embedded)
     share_weights(models, folder)
     first = builds[0]
     first.tokenizer.save(str(folder / TOKENIZER), pretty=False)

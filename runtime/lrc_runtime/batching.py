@@ -1,7 +1,7 @@
 """Runs many model inputs in few padded batches."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Self
+from typing import NoReturn, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -52,8 +52,9 @@ class Served:
 
     def close(self) -> None:
         """Frees the model; using it afterwards is an `InputError`."""
-        self._run = _closed
+        self._run = closed
 
 
-def _closed(_: dict[str, Ints]) -> Row:
+def closed(_: object) -> NoReturn:
+    """Stands for a model that was freed."""
     raise InputError("this answerer is closed; load the bundle again")

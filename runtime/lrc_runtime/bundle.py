@@ -1,11 +1,13 @@
 """Opens a bundle."""
 
 import os
+from functools import cache
 
 from .encoding import TextEncoder
 from .errors import BundleError
 from .files import Archive, Files, Folder, open_files, read_file
 from .manifest import (
+    LOOKUP,
     PARAPHRASE,
     QUESTION_ANSWERING,
     TOKENIZER,
@@ -18,6 +20,7 @@ from .manifest import (
 )
 from .pairs import ParaphraseDetector
 from .qa import QuestionAnswerer
+from .ranking import Lookup
 from .session import Session, Source
 
 _OUTPUTS = {QUESTION_ANSWERING: {"start_logits", "end_logits"}, PARAPHRASE: {"logits"}}
@@ -92,7 +95,7 @@ def _open(
 ) -> QuestionAnswerer | ParaphraseDetector:
     encoder, session = open_parts(files, name, manifest, threads, provider, preset)
     if manifest.task == QUESTION_ANSWERING:
-        return QuestionAnswerer(encoder, session, manifest.decoding, manifest)
+        return QuestionAnswerer(encoder, session, manifest.decoding, manifest, _lookup(files, manifest))
     return ParaphraseDetector(encoder, session, manifest.labels, manifest)
 
 
@@ -103,22 +106,32 @@ def open_parts(
     verify(files, manifest)
     encoder = TextEncoder.from_bytes(read_file(files, TOKENIZER), manifest.windowing, files.where(TOKENIZER))
     model = model_file(name)
-    source: Source
-    if isinstance(files, Folder):
-        # A file is mapped: its weights are read when they are needed, and shared between processes.
-        source = files.root / model
-    else:
-        path = files.path
-
-        def source() -> tuple[bytes, dict[str, bytes]]:
-            # Opened anew: a forked process shares where its parent's file is read at.
-            archive = Archive(path)
-            return read_file(archive, model), {WEIGHTS: read_file(archive, WEIGHTS)}
-
-    session = Session(source, threads, provider, preset, files.where(model))
+    session = Session(_source(files, model), threads, provider, preset, files.where(model))
     if not _OUTPUTS[manifest.task] <= set(session.outputs):
         raise BundleError(
             f"{files.where(model)}: has the outputs {session.outputs}, the task {manifest.task} needs"
             f" {sorted(_OUTPUTS[manifest.task])}; export the bundle again"
         )
     return encoder, session
+
+
+def _source(files: Files, model: str) -> Source:
+    if isinstance(files, Folder):
+        # A file is mapped: its weights are read when they are needed, and shared between processes.
+        return files.root / model
+    path = files.path
+
+    def read() -> tuple[bytes, dict[str, bytes]]:
+        # Opened anew: a forked process shares where its parent's file is read at.
+        archive = Archive(path)
+        return read_file(archive, model), {WEIGHTS: read_file(archive, WEIGHTS)}
+
+    return read
+
+
+def _lookup(files: Files, manifest: Manifest) -> Lookup | None:
+    """Returns what looks embeddings up, which is opened when it is first called: most never rank windows."""
+    if LOOKUP not in manifest.files:
+        return None
+    opened = cache(lambda: Session(_source(files, LOOKUP), threads=1, where=files.where(LOOKUP)))
+    return lambda ids: opened()({"input_ids": ids})["embeddings"]

@@ -29,7 +29,9 @@ def read_context(name: str) -> str:
         raise InputError(f"--context {name}: byte {error.start} is not UTF-8; convert the file to UTF-8") from error
 
 
-def ask(bundle: str, question: str, context: str, top_k: int = 1, as_json: bool = False) -> str:
+def ask(
+    bundle: str, question: str, context: str, top_k: int = 1, max_windows: int | None = None, as_json: bool = False
+) -> str:
     """Answers one question from a file and returns what to print.
 
     Args:
@@ -37,10 +39,11 @@ def ask(bundle: str, question: str, context: str, top_k: int = 1, as_json: bool 
         question: The question.
         context: Path of a UTF-8 text file, or `-`.
         top_k: Number of answers.
+        max_windows: Windows of the text to read, those nearest to the question; all when None.
         as_json: One JSON object a line instead of a table.
     """
     text = read_context(context)
-    answers = load_question_answerer(bundle).answer(question, text, top_k)
+    answers = load_question_answerer(bundle).answer(question, text, top_k, max_windows=max_windows)
     if as_json:
         return "\n".join(json.dumps(asdict(answer), ensure_ascii=False) for answer in answers)
     if not answers:
@@ -78,6 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     ask_parser.add_argument("-q", "--question", required=True)
     ask_parser.add_argument("-c", "--context", required=True, help="UTF-8 text file, or - for standard input")
     ask_parser.add_argument("-k", "--top-k", type=int, default=1)
+    ask_parser.add_argument("--max-windows", type=int, help="read only so many windows, those nearest to the question")
     compare_parser = commands.add_parser("compare", help="compare two sentences")
     compare_parser.add_argument("bundle")
     compare_parser.add_argument("first")
@@ -91,7 +95,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     try:
         if options.command == "ask":
-            text = ask(options.bundle, options.question, options.context, options.top_k, options.json)
+            text = ask(
+                options.bundle, options.question, options.context, options.top_k, options.max_windows, options.json
+            )
         elif options.command == "bench":
             text = bench(options.bundle, options.provider, options.preset, options.json)
         else:

@@ -22,6 +22,8 @@ WEIGHTS = "model.onnx.data"
 TOKENIZER = "tokenizer.json"
 CONFIG = "config.json"
 CARD = "README.md"
+# The embedding table as a graph, where a task reads long texts.
+LOOKUP = "lookup.onnx"
 _SHARED = (WEIGHTS, TOKENIZER, CONFIG, CARD)
 
 QUESTION_ANSWERING = "question-answering"
@@ -109,6 +111,8 @@ def other_tasks(files: Files) -> list[str]:
 def describe_files(folder: Path, name: str | None) -> dict[str, dict[str, Any]]:
     """Returns size and SHA-256 of the files of a task of a bundle, as `Manifest.files` holds them."""
     paths = [folder / file for file in (model_file(name), *_SHARED)]
+    if (folder / LOOKUP).exists():
+        paths.append(folder / LOOKUP)
     return {path.name: {"sha256": Folder(folder).sha256(path.name), "bytes": path.stat().st_size} for path in paths}
 
 
@@ -145,7 +149,7 @@ def read_manifest(path: str | os.PathLike[str] | Files, name: str | None = None)
     files = path if isinstance(path, Folder | Archive) else open_files(path)
     manifest = _parse(files, manifest_file(name))
     expected = sorted((model_file(name), *_SHARED))
-    if sorted(manifest.files) != expected:
+    if sorted(manifest.files.keys() - {LOOKUP}) != expected:
         raise BundleError(
             f"{files.where(manifest_file(name))}: lists the files {sorted(manifest.files)}, expected {expected};"
             " export the bundle again"

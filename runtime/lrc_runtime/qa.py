@@ -1,16 +1,17 @@
 """Extractive question answering over contexts of any length."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import overload
 
-from .batching import Run, Served, run_sorted
+from .batching import Run, Served, closed, run_sorted
 from .calibration import Calibration
 from .decoding import NO_ANSWER, Answer, SpanSearch
-from .encoding import ModelInput, TextEncoder, check_text
+from .encoding import ModelInput, TextEncoder, Tokens, check_text
 from .errors import InputError
 from .manifest import Decoding, Manifest
+from .ranking import Lookup, rank_windows
 
 # Windows that are held in memory at once: enough of them to find many of one length.
 _WINDOWS_AT_ONCE = 512
@@ -32,13 +33,22 @@ class QuestionAnswerer(Served):
         run: The model: a padded batch in, `start_logits` and `end_logits` of shape (batch, length) out.
         decoding: Limits on answers.
         manifest: What the bundle says of itself, where there is a bundle.
+        lookup: Looks embeddings up, by which windows are ranked.
     """
 
-    def __init__(self, encoder: TextEncoder, run: Run, decoding: Decoding, manifest: Manifest | None = None) -> None:
+    def __init__(
+        self,
+        encoder: TextEncoder,
+        run: Run,
+        decoding: Decoding,
+        manifest: Manifest | None = None,
+        lookup: Lookup | None = None,
+    ) -> None:
         self._encoder = encoder
         self._run = run
         self._decoding = decoding
         self._calibration = manifest.calibration if manifest else Calibration()
+        self._lookup = lookup
         self.manifest = manifest
 
     @overload
@@ -49,12 +59,20 @@ class QuestionAnswerer(Served):
         top_k: None = None,
         *,
         lang: str | None = None,
+        max_windows: int | None = None,
         progress: Progress | None = None,
     ) -> Answer: ...
 
     @overload
     def answer(
-        self, question: str, context: str, top_k: int, *, lang: str | None = None, progress: Progress | None = None
+        self,
+        question: str,
+        context: str,
+        top_k: int,
+        *,
+        lang: str | None = None,
+        max_windows: int | None = None,
+        progress: Progress | None = None,
     ) -> list[Answer]: ...
 
     def answer(
@@ -64,6 +82,7 @@ class QuestionAnswerer(Served):
         top_k: int | None = None,
         *,
         lang: str | None = None,
+        max_windows: int | None = None,
         progress: Progress | None = None,
     ) -> Answer | list[Answer]:
         """Answers one question.
@@ -73,6 +92,8 @@ class QuestionAnswerer(Served):
             context: The text to read, of any length: memory is bounded but for the text's own tokens.
             top_k: How many spans to return, which do not overlap.
             lang: Language of the text, by which the score is calibrated where the bundle knows how.
+            max_windows: Of a longer text, read only so many windows: those nearest to the question, of which
+                `docs/runtime.md` has how often they hold the answer. All when None.
             progress: Called with the characters read by now and those that there are, window by window.
 
         Returns:
@@ -80,11 +101,13 @@ class QuestionAnswerer(Served):
             any token gives the empty answer (`text == ""`, `score == 0.0`), or an empty list.
 
         Raises:
-            InputError: If a text is not a string or holds a lone surrogate, or `top_k` is below 1.
+            InputError: If a text is not a string or holds a lone surrogate, `top_k` or `max_windows` is below 1, or
+                the bundle cannot rank windows.
         """
+        questions, contexts = [question], [context]
         if top_k is None:
-            return self.answer_batch([question], [context], lang=lang, progress=progress)[0]
-        return self.answer_batch([question], [context], top_k, lang=lang, progress=progress)[0]
+            return self.answer_batch(questions, contexts, lang=lang, max_windows=max_windows, progress=progress)[0]
+        return self.answer_batch(questions, contexts, top_k, lang=lang, max_windows=max_windows, progress=progress)[0]
 
     @overload
     def answer_batch(
@@ -94,6 +117,7 @@ class QuestionAnswerer(Served):
         top_k: None = None,
         *,
         lang: str | None = None,
+        max_windows: int | None = None,
         progress: Progress | None = None,
     ) -> list[Answer]: ...
 
@@ -105,6 +129,7 @@ class QuestionAnswerer(Served):
         top_k: int,
         *,
         lang: str | None = None,
+        max_windows: int | None = None,
         progress: Progress | None = None,
     ) -> list[list[Answer]]: ...
 
@@ -115,19 +140,26 @@ class QuestionAnswerer(Served):
         top_k: int | None = None,
         *,
         lang: str | None = None,
+        max_windows: int | None = None,
         progress: Progress | None = None,
     ) -> list[Answer] | list[list[Answer]]:
         """Answers many questions, `questions[i]` from `contexts[i]`; otherwise as `answer`."""
-        if top_k is not None and (isinstance(top_k, bool) or not isinstance(top_k, int) or top_k < 1):
-            raise InputError(f"top_k must be a whole number of at least 1, found {top_k!r}")
-        searches = self.search(questions, contexts, top_k or 1, progress)
+        for name, value in (("top_k", top_k), ("max_windows", max_windows)):
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+                raise InputError(f"{name} must be a whole number of at least 1, found {value!r}")
+        searches = self.search(questions, contexts, top_k or 1, max_windows, progress)
         answers = [search.answers(self._calibration, lang) for search in searches]
         if top_k is None:
             return [found[0] if found else NO_ANSWER for found in answers]
         return answers
 
     def search(
-        self, questions: Sequence[str], contexts: Sequence[str], top_k: int = 1, progress: Progress | None = None
+        self,
+        questions: Sequence[str],
+        contexts: Sequence[str],
+        top_k: int = 1,
+        max_windows: int | None = None,
+        progress: Progress | None = None,
     ) -> list[SpanSearch]:
         """Reads `contexts[i]` for `questions[i]` and returns what each search found, not yet calibrated.
 
@@ -142,7 +174,7 @@ class QuestionAnswerer(Served):
             check_text(text)
         searches = [SpanSearch(context, self._decoding, top_k) for context in contexts]
         read, total = 0, sum(map(len, contexts))
-        stream = self._windows(questions, contexts)
+        stream = self._windows(questions, contexts, max_windows)
         while chunk := list(islice(stream, _WINDOWS_AT_ONCE)):
             for at, outputs in run_sorted(self._run, self._encoder, [piece.window for piece in chunk]):
                 piece = chunk[at]
@@ -150,9 +182,19 @@ class QuestionAnswerer(Served):
                 read += piece.characters
                 if progress is not None:
                     progress(read, total)
+        # White space at the end, and windows that were left out there, are in none that was read.
+        if progress is not None and read < total:
+            progress(total, total)
         return searches
 
-    def _windows(self, questions: Sequence[str], contexts: Sequence[str]) -> Iterator["_Piece"]:
+    def close(self) -> None:
+        """Frees the model; using it afterwards is an `InputError`."""
+        super().close()
+        self._lookup = self._lookup and closed
+
+    def _windows(
+        self, questions: Sequence[str], contexts: Sequence[str], max_windows: int | None
+    ) -> Iterator["_Piece"]:
         """Cuts the contexts into windows, tokenizing a bounded amount of text at once."""
         asked = self._encoder.tokenize(questions)
         start = 0
@@ -163,17 +205,28 @@ class QuestionAnswerer(Served):
                 end += 1
             tokens = self._encoder.tokenize(contexts[start:end])
             for index, context in zip(range(start, end), tokens, strict=True):
+                windows: Iterable[ModelInput] = self._encoder.windows(asked[index], context)
+                if max_windows is not None:
+                    windows = self._nearest(asked[index], list(windows), max_windows)
                 covered = 0
-                for window in self._encoder.windows(asked[index], context):
+                for window in windows:
                     reaches = int(window.offsets[-1, 1])
                     yield _Piece(index, window, reaches - covered)
                     covered = reaches
             start = end
 
+    def _nearest(self, question: Tokens, windows: list[ModelInput], count: int) -> list[ModelInput]:
+        """Keeps the windows that are nearest to the question, in the order of the text."""
+        if len(windows) <= count:
+            return windows
+        if self._lookup is None:
+            raise InputError("max_windows: this bundle cannot rank windows; export it again, or leave max_windows out")
+        return [windows[at] for at in sorted(rank_windows(self._lookup, question, windows)[:count])]
+
 
 @dataclass(frozen=True)
 class _Piece:
-    """A window of the context of one question, and the code points that no window before it holds."""
+    """A window of the context of one question, and the code points between the end of the one before and its own."""
 
     index: int
     window: ModelInput

@@ -75,6 +75,9 @@ def test_other_precisions_are_served(
     assert manifest.precision == precision and precision in manifest.metrics
     assert operator in {node.op_type for node in onnx.load(tmp_path / "bundle" / "model.onnx").graph.node}
     assert set(scores_of(tmp_path / "bundle", "qa.{lang}.json")) == {"hi", "zh"}
+    loaded = lrc_runtime.load(tmp_path / "bundle")
+    assert isinstance(loaded, QuestionAnswerer)
+    assert loaded.answer(QUESTION, CONTEXT * 50, max_windows=1).text in CONTEXT * 2
 
 
 def test_precisions_that_do_not_go_together_are_refused(qa_run: Path, tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ def test_ask_prints_answers_as_json(qa_bundle: Path, tmp_path: Path, capsys: pyt
     assert main(["ask", str(qa_bundle), "-q", "متى؟", "-c", str(file), "-k", "2", "--json"]) == 0
     answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert len(answers) == 2
+    assert main(["ask", str(qa_bundle), "-q", "متى؟", "-c", str(file), "--max-windows", "0"]) == 2
+    assert "max_windows must be a whole number of at least 1, found 0" in capsys.readouterr().err
     assert all(CONTEXT[answer["start"] : answer["end"]] == answer["text"] for answer in answers)
 
 

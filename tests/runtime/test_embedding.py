@@ -63,11 +63,40 @@ def test_long_text_reports_progress_and_its_tokens_are_those_of_its_parts(
     assert found.ids.tolist() == whole.ids and [tuple(pair) for pair in found.offsets.tolist()] == whole.offsets
 
 
+# The tiny vocabulary has the words of these three.
+@pytest.mark.parametrize(("lang", "question", "context"), CASES[:3])
+def test_only_the_windows_nearest_to_the_question_are_read(
+    qa: QuestionAnswerer, lang: str, question: str, context: str
+) -> None:
+    others = [other for code, _, other in CASES if code != lang]
+    before, after = (" ".join(others) + " ") * 40, " ".join(reversed(others)) * 40
+    long = before + context + " " + after
+    seen: list[tuple[int, int]] = []
+    answer = qa.answer(question, long, max_windows=1, progress=lambda *read: seen.append(read))
+    assert long[answer.start : answer.end] == answer.text
+    reached = len(long) // 6
+    assert len(before) - reached < answer.start < len(before) + len(context) + reached
+    assert seen[-1] == (len(long), len(long)) and len(seen) <= 2
+    assert qa.answer(question, long, max_windows=10_000) == qa.answer(question, long)
+    assert qa.answer("", long, max_windows=1).text in long
+    with pytest.raises(InputError, match="max_windows must be a whole number of at least 1, found 0"):
+        qa.answer(question, long, max_windows=0)
+
+
+def test_bundle_without_its_table_alone_says_that_it_cannot_rank(qa: QuestionAnswerer) -> None:
+    plain = QuestionAnswerer(qa._encoder, qa._run, qa._decoding, qa.manifest)
+    assert plain.answer(QUESTION, CONTEXT, max_windows=1) == qa.answer(QUESTION, CONTEXT)
+    with pytest.raises(InputError, match="max_windows: this bundle cannot rank windows; export it again"):
+        plain.answer(QUESTION, CONTEXT * 100, max_windows=1)
+
+
 def test_closed_bundle_says_so(qa_bundle: Path, pair_bundle: Path) -> None:
     with load(qa_bundle) as answerer:
         assert answerer.answer(QUESTION, CONTEXT).text
     with pytest.raises(InputError, match="closed; load the bundle again"):
         answerer.answer(QUESTION, CONTEXT)
+    with pytest.raises(InputError, match="closed; load the bundle again"):
+        answerer.answer(QUESTION, CONTEXT * 100, max_windows=1)
     detector = lrc_runtime.load(pair_bundle)
     detector.close()
     assert isinstance(detector, ParaphraseDetector)

@@ -10,7 +10,7 @@ import lrc_runtime
 from lrc_runtime import BundleError
 from lrc_runtime.manifest import MANIFEST
 
-FILES = ["model.onnx", "model.onnx.data", "tokenizer.json", "config.json", "README.md", MANIFEST]
+FILES = ["model.onnx", "model.onnx.data", "tokenizer.json", "config.json", "README.md", "lookup.onnx", MANIFEST]
 
 
 def resign(folder: Path, change: dict) -> None:
