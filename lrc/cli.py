@@ -67,6 +67,9 @@ def train(
     ] = "lrc",
     prompt_length: Annotated[int | None, typer.Option(help="Soft prompt; default by method.", min=0)] = None,
     prompt_init: Annotated[str, typer.Option(help="Where it starts: labels, vocabulary or text:WORDS.")] = "labels",
+    prompt_aside: Annotated[
+        float | None, typer.Option(help="Lower the logits of prefixes by so much at first; default by method.", min=0)
+    ] = None,
     prompt_layers: Annotated[str, typer.Option(help="Layers with a prefix, as 7-12; default all.")] = "",
     reparametrise: Annotated[bool, typer.Option("--reparametrise", help="Prefixes through a small network.")] = False,
     lora_rank: Annotated[
@@ -126,13 +129,14 @@ def train(
         lora_rank=lora_rank,
         bottleneck=bottleneck,
         prompt_init=prompt_init,
+        prompt_aside=prompt_aside,
         prompt_layers=prompt_layers,
         reparametrise=reparametrise,
         lora_kind=lora_kind,
         parallel_adapters=parallel_adapters,
         scaling=scaling,
         bias=bias,
-        align=[] if align == ["none"] else align or None,
+        align=align or None,
     )
     settings = TrainSettings(
         **method_settings(method, kind, given),

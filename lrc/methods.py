@@ -18,6 +18,7 @@ class Method:
         what: One line for people.
         lr: Default peak learning rates for questions and for pairs; the middle of the grid that a study searches.
         prefix_length: Default length of the key/value prefixes; 0 for none.
+        prefix_aside: By default, by how much the logits of the prefixes are lowered at first.
         input_length: Default length of the prompt in the input; 0 for none.
         reparametrised: Whether that prompt comes out of a small network.
         lora_rank: Default rank of LoRA; 0 for none.
@@ -32,6 +33,7 @@ class Method:
     what: str
     lr: tuple[float, float]
     prefix_length: int = 0
+    prefix_aside: float = 0.0
     input_length: int = 0
     reparametrised: bool = False
     lora_rank: int = 0
@@ -52,6 +54,7 @@ OWN = "lrc"
 # The part that each of these settings says more about.
 _ABOUT = {
     "prompt_init": "prompt_length",
+    "prompt_aside": "prompt_length",
     "prompt_layers": "prompt_length",
     "reparametrise": "prompt_length",
     "lora_kind": "lora_rank",
@@ -67,6 +70,7 @@ METHODS = {
             "prefixes in every layer, LoRA and the alignment term",
             (5e-4, 2.5e-4),
             prefix_length=8,
+            prefix_aside=4.0,
             lora_rank=16,
             align=("cosine:0.1",),
         ),
@@ -137,17 +141,20 @@ def method_settings(name: str, kind: str, given: Mapping[str, Any]) -> dict[str,
         "method": name,
         "lr": questions if kind == QA else pairs,
         "prompt_length": method.prompt_length,
+        "prompt_aside": method.prefix_aside,
         "lora_rank": method.lora_rank,
         "bottleneck": method.bottleneck,
         "align": list(method.align),
     }
     chosen = {setting: value for setting, value in given.items() if value is not None}
+    if chosen.get("align") == ["none"]:
+        chosen["align"] = []
     if name != OWN:
         # A comparison is with what people use, not with a mixture.
         for setting in ("prompt_length", "lora_rank", "bottleneck"):
             if chosen.get(setting) and not defaults[setting]:
                 raise _no_part(setting, chosen[setting], f"--method {name} has no such part")
-        for setting in ("prompt_layers", "reparametrise", "parallel_adapters", "scaling", "bias"):
+        for setting in ("prompt_aside", "prompt_layers", "reparametrise", "parallel_adapters", "scaling", "bias"):
             if chosen.get(setting):
                 raise _no_part(setting, chosen[setting], f"only --method {OWN} takes it")
     for setting, part in _ABOUT.items():

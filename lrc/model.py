@@ -177,7 +177,7 @@ def build_model(
     elif settings.prompt_length and batch is not None:
         kind = ReparametrisedPrefix if settings.reparametrise else KeyValuePrefix
         without = _outside(encoder, settings.prompt_layers, frozen)
-        add_prefixes(encoder, *_initial_tokens(backbone, settings, batch), kind, without)
+        add_prefixes(encoder, *_initial_tokens(backbone, settings, batch), kind, without, settings.prompt_aside)
     elif state is not None:
         empty_prefixes(encoder, {name.removeprefix("encoder."): value for name, value in state.items()})
     name = settings.head or HEADS[settings.kind][0]

@@ -22,6 +22,8 @@ from .errors import UserError
 ATTENTION = "lrc_prefix"
 _FUSED = "lrc_fused"
 _BOTTLENECK = 64
+# Of the ridge regression, as a share of the mean square of a query's components.
+_RIDGE = 1e-3
 
 
 class KeyValuePrefix(nn.Module):
@@ -159,6 +161,7 @@ def add_prefixes(
     picked: Sequence[int],
     kind: type[KeyValuePrefix] = KeyValuePrefix,
     frozen: Callable[[str], bool] = lambda name: False,
+    aside: float = 0.0,
 ) -> None:
     """Puts a prefix into every attention layer that is not frozen.
 
@@ -172,14 +175,16 @@ def add_prefixes(
         picked: Of its real tokens, counted row by row, those whose keys and values become the prefix.
         kind: Direct or reparametrised.
         frozen: Whether the module of a name stays as it is.
+        aside: By how much the keys lower the logits that the queries of this text give them, so that the encoder is
+            disturbed less at first.
 
     Raises:
         UserError: If the encoder does not use transformers' attention registry.
     """
-    layers: list[tuple[nn.Module, torch.Tensor, torch.Tensor]] = []
+    layers: list[tuple[nn.Module, torch.Tensor, torch.Tensor, torch.Tensor]] = []
 
     def record(module: nn.Module, query: Any, key: torch.Tensor, value: torch.Tensor, mask: Any, **kwargs: Any) -> Any:
-        layers.append((module, key, value))
+        layers.append((module, query, key, value))
         return sdpa_attention_forward(module, query, key, value, mask, **kwargs)
 
     recorder = f"{ATTENTION}_recorder"
@@ -196,13 +201,35 @@ def add_prefixes(
     rows, columns = batch["attention_mask"].cpu().nonzero(as_tuple=True)
     chosen = torch.tensor(picked)
     names = {module: name for name, module in encoder.named_modules()}
-    for module, key, value in layers:
+    for module, query, key, value in layers:
         if frozen(names[module]):
             continue
         # (length, heads, head width) -> (heads, length, head width)
         keys = key[rows[chosen], :, columns[chosen]].transpose(0, 1).float().contiguous()
         values = value[rows[chosen], :, columns[chosen]].transpose(0, 1).float().contiguous()
+        if aside:
+            keys += _looked_away_from(query.transpose(1, 2)[rows, columns], aside)[:, None]
         module.prefix = kind(keys, values)
+
+
+def _looked_away_from(queries: torch.Tensor, aside: float) -> torch.Tensor:
+    """Returns for each head the vector v that, added to a key, lowers its logits by the same for all queries.
+
+    It minimises the mean of (q . v / sqrt(d) + aside)^2 over the queries, with a ridge. Queries have much in common,
+    so that one vector nearly does it; where they have nothing, v is 0.
+
+    Args:
+        queries: (queries, heads, head width).
+        aside: By how much.
+
+    Returns:
+        (heads, head width).
+    """
+    q = queries.transpose(0, 1).double() * queries.shape[-1] ** -0.5
+    squares = q.transpose(1, 2) @ q / q.shape[1]
+    ridge = _RIDGE * squares.diagonal(dim1=1, dim2=2).mean(-1)
+    squares += ridge[:, None, None] * torch.eye(q.shape[-1], dtype=q.dtype, device=q.device)
+    return -aside * torch.linalg.solve(squares, q.mean(1)).to(torch.float32)
 
 
 def empty_prefixes(encoder: nn.Module, state: dict[str, torch.Tensor]) -> None:

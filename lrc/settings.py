@@ -43,6 +43,7 @@ class TrainSettings:
         warmup: Share of the steps over which the learning rate rises.
         prompt_length: Length of the soft prompt: keys and values a layer, or embeddings in the input; 0 for none.
         prompt_init: What it starts from: `labels`, `vocabulary` or `text:WORDS`.
+        prompt_aside: By how much the logits of a prefix are lowered at first.
         prompt_layers: Range of the layers that have a prefix, as 7-12; empty for all.
         reparametrise: Whether prefixes are trained through a small network.
         lora_rank: Rank of LoRA in every linear layer; 0 for none.
@@ -103,6 +104,7 @@ class TrainSettings:
     warmup: float = 0.1
     prompt_length: int = 8
     prompt_init: str = "labels"
+    prompt_aside: float = 0.0
     prompt_layers: str = ""
     reparametrise: bool = False
     lora_rank: int = 16

@@ -54,6 +54,15 @@ def test_prompts_start_from_labels_words_or_the_vocabulary(tiny: Path) -> None:
     assert not torch.equal(starts[1], prefixes(built(tiny, prompt_init="vocabulary", seed=1))[0].keys)
 
 
+def test_a_prefix_that_is_looked_away_from_disturbs_less(tiny: Path) -> None:
+    plain, aside, without = built(tiny), built(tiny, prompt_aside=4.0), built(tiny, prompt_length=0)
+    with torch.inference_mode():
+        before = without.encode(IDS, MASK)[MASK.bool()]
+        disturbed = [(model.encode(IDS, MASK)[MASK.bool()] - before).square().mean() for model in (plain, aside)]
+    assert disturbed[1] < disturbed[0] / 4
+    assert torch.equal(prefixes(plain)[0].values, prefixes(aside)[0].values)
+
+
 def test_prefixes_go_into_the_chosen_layers(tiny: Path) -> None:
     model = built(tiny, prompt_layers="2-2")
     assert [name for name in model.trained_state() if ".prefix." in name] == [
