@@ -229,7 +229,8 @@ def _looked_away_from(queries: torch.Tensor, aside: float) -> torch.Tensor:
     squares = q.transpose(1, 2) @ q / q.shape[1]
     ridge = _RIDGE * squares.diagonal(dim1=1, dim2=2).mean(-1)
     squares += ridge[:, None, None] * torch.eye(q.shape[-1], dtype=q.dtype, device=q.device)
-    return -aside * torch.linalg.solve(squares, q.mean(1)).to(torch.float32)
+    solved: torch.Tensor = torch.linalg.solve(squares, q.mean(1))
+    return -aside * solved.to(torch.float32)
 
 
 def empty_prefixes(encoder: nn.Module, state: dict[str, torch.Tensor]) -> None:
