@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 import lrc_runtime
-from lrc_runtime.manifest import MANIFEST
+from lrc_runtime.files import open_files
+from lrc_runtime.manifest import MANIFEST, other_tasks, read_manifest
 
 from . import run as run_folder
 from .console import note, progress, score_table
@@ -55,7 +56,7 @@ def evaluate_path(
     Args:
         path: A run folder or a bundle.
         langs: Languages; those that it was trained on when empty.
-        task_name: Task to test on; the one it was trained on when None.
+        task_name: Task to test on; the one it was trained on, in a bundle of several the first, when None.
         data_dir: Folder of the official layouts.
         test: Pattern of the user's own test files.
         columns: Names of their columns, where they are not lrc's.
@@ -67,8 +68,9 @@ def evaluate_path(
     Raises:
         UserError: If the folder is neither, or the test examples cannot be read or are of another kind.
     """
-    subject = open_subject(path, device)
-    task = find_task(task_name or subject.settings.task)
+    task = find_task(task_name) if task_name else None
+    subject = open_subject(path, device, task)
+    task = task or find_task(subject.settings.task)
     if task.kind != subject.settings.kind:
         raise UserError(f"--task {task.name}: {path} was trained for {subject.settings.kind}, not {task.kind}")
     langs = langs or subject.settings.langs
@@ -95,17 +97,22 @@ def evaluate_path(
         score_table(f"{task.name}: test examples, {subject.what}", summary)
 
 
-def open_subject(path: Path, device: str) -> Subject:
+def open_subject(path: Path, device: str, task: Task | None = None) -> Subject:
     """Opens a run folder or a bundle.
+
+    Args:
+        path: Of the folder, or of a bundle's archive.
+        device: Device of a run.
+        task: What it is for, which chooses among the tasks of a bundle; the first when None.
 
     Raises:
         UserError: If it is neither.
         BundleError: If it is a damaged bundle.
     """
-    if not path.is_dir():
-        raise UserError(f"{path}: no such folder; give a run or a bundle")
-    if (path / MANIFEST).is_file():
-        answerer = lrc_runtime.load(path)
+    if not path.exists():
+        raise UserError(f"{path}: no such folder or archive; give a run or a bundle")
+    if path.is_file() or (path / MANIFEST).is_file():
+        answerer = lrc_runtime.load(path, task=_choose(path, task))
         assert answerer.manifest is not None
         training = dict(answerer.manifest.training)
         shots = training.pop("shot_ids", {})
@@ -118,6 +125,17 @@ def open_subject(path: Path, device: str) -> Subject:
     is_qa = run_folder.is_qa(run.settings)
     answerer = torch_answerer(run.model, encoder, run_folder.decoding(run.settings), is_qa, torch_device, "fp32")
     return Subject(answerer, run.settings, run.shots, f"run on {torch_device.type}")
+
+
+def _choose(path: Path, task: Task | None) -> str | None:
+    """Returns the name in a bundle of what was trained on a task, or else of the first of its kind."""
+    files = open_files(path)
+    names: list[str | None] = [None, *other_tasks(files)]
+    if task is None or len(names) == 1:
+        return None
+    trained = {name: read_manifest(files, name).training for name in names}
+    same = [name for name in names if trained[name].get("task") == task.name]
+    return next(iter(same + [name for name in names if trained[name].get("kind") == task.kind]), None)
 
 
 def read_examples(

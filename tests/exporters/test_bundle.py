@@ -16,9 +16,10 @@ from lrc.export import export_runs
 from lrc.run import load_run
 from lrc_exporters.proof import ProofError
 from lrc_runtime import BundleError, ParaphraseDetector, QuestionAnswerer
+from lrc_runtime.files import write_archive
 from lrc_runtime.manifest import read_manifest
 from lrc_runtime.session import Session
-from tests.conftest import lrc, scores_of, train_tiny
+from tests.conftest import EXAMPLES, lrc, scores_of, train_tiny
 from tests.lrc.test_cli import refused
 
 QUESTION = "केन्या पर्वत की ऊँचाई कितने मीटर है?"
@@ -182,6 +183,12 @@ def test_tasks_share_the_weights_of_their_backbone(qa_run: Path, pair_run: Path,
     assert detector.compare(QUESTION, CONTEXT).score == pytest.approx(pairs.compare(QUESTION, CONTEXT).score, abs=1e-4)
     # The commands find the task that they are for.
     assert "score" in lrc("compare", tmp_path / "both", QUESTION, CONTEXT)
+    write_archive(tmp_path / "both", tmp_path / "both.lrc")
+    test = ("--test", EXAMPLES / "pairs.{lang}.tsv", "--langs", "hi,zh", "--json")
+    assert lrc("eval", tmp_path / "both.lrc", "--task", "paraphrase", *test).replace("both.lrc", "pairs") == lrc(
+        "eval", tmp_path / "pairs", *test
+    )
+    assert "was trained for qa, not paraphrase" in refused("eval", tmp_path / "qa", "--task", "paraphrase", *test)
     with pytest.raises(BundleError, match="has no task 'xquad' beside its first; it has \\['paraphrase'\\]"):
         lrc_runtime.load(tmp_path / "both", task="xquad")
 
