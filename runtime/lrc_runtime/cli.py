@@ -96,6 +96,13 @@ def _add_serve_options(parser: argparse.ArgumentParser) -> None:
             parser.add_argument(flag, dest=field.name, type=kind, default=field.default, help=SERVE_HELP[field.name])
 
 
+def _settings(options: argparse.Namespace) -> Settings:
+    given: dict[str, Any] = {field.name: getattr(options, field.name) for field in fields(Settings)}
+    for name in ("allow_origin", "allow_host"):
+        given[name] = tuple(given[name])
+    return Settings(**given)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command.
 
@@ -124,11 +131,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     try:
         if options.command == "serve":
-            given: dict[str, Any] = {field.name: getattr(options, field.name) for field in fields(Settings)}
-            serve(
-                options.bundle,
-                Settings(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}),
-            )
+            serve(options.bundle, _settings(options))
             return 0
         if options.command == "ask":
             text = ask(options.bundle, options.question, options.context, options.top_k, options.json)

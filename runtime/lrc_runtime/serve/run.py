@@ -16,6 +16,8 @@ from .registry import Registry
 from .settings import TOKEN_VARIABLE, Settings, read_token
 
 _log = logging.getLogger("lrc.serve")
+# Connections that the system holds until they are accepted.
+_BACKLOG = 2048
 
 
 def run(bundles: Sequence[str], settings: Settings) -> None:
@@ -33,7 +35,9 @@ def run(bundles: Sequence[str], settings: Settings) -> None:
         _log.warning("anybody who reaches %s may ask: there is no token; see %s and --token-file", host, TOKEN_VARIABLE)
     _log.info("listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
     # The access log would be one line a request; /metrics counts them.
-    config = uvicorn.Config(app, access_log=False, log_config=None, server_header=False, timeout_keep_alive=15)
+    config = uvicorn.Config(
+        app, access_log=False, log_config=None, server_header=False, backlog=_BACKLOG, timeout_keep_alive=15
+    )
     # uvicorn ends in order on a signal, and raises it again when it has ended: here that has been all.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _ended)
@@ -54,6 +58,8 @@ def _listen(settings: Settings) -> socket.socket:
         listening = socket.socket(family, kind, protocol)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
+        # Whoever reads in the log that it listens may connect, and waits for the event loop.
+        listening.listen(_BACKLOG)
     except OSError as error:
         raise InputError(f"{where}: cannot listen there: {error.strerror}; give another address or port") from error
     return listening

@@ -5,11 +5,11 @@ import { showCard } from "./card.js";
 import { examples } from "./examples.js";
 
 const TASKS = { ask: "question-answering", compare: "paraphrase" };
-const TOP_K = 5;
+const TOP_K = 4;
 
 const $ = (id) => document.getElementById(id);
 const numbers = new Intl.NumberFormat("en");
-const percent = (share) => `${Math.round(100 * share)} %`;
+const percent = (share) => (share < 0.01 ? "< 1 %" : `${Math.round(100 * share)} %`);
 const milliseconds = (seconds) => (seconds < 1 ? `${Math.round(1000 * seconds)} ms` : `${seconds.toFixed(1)} s`);
 
 let bundles = [];
@@ -209,10 +209,12 @@ function showAnswers(text, found) {
   $("took").textContent = `Answered in ${milliseconds(found.seconds)} by ${found.bundle}.`;
   showReading(text, found.answers);
   point(0);
+  $("result").scrollIntoView({ block: "nearest" });
 }
 
 function showVerdict(found) {
   $("comparison").hidden = false;
+  $("comparison").scrollIntoView({ block: "nearest" });
   $("label").textContent = { paraphrase: "They mean the same", different: "They differ" }[found.label] ?? found.label;
   $("label-gauge").style.setProperty("--value", found.score);
   $("label-sure").textContent = `${percent(found.score)} sure`;
