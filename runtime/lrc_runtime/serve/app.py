@@ -210,6 +210,7 @@ def make_app(settings: Settings, registry: Registry, metrics: Metrics, token: st
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
+    app.state.service = service
     return app
 
 

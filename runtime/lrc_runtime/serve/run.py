@@ -42,7 +42,7 @@ def run(bundles: Sequence[str], settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _ended)
     uvicorn.Server(config).run(sockets=[listening])
-    _log.info("ended; every request that was accepted has been answered")
+    _log.info("ended; %d accepted requests left unanswered", app.state.service.in_flight)
 
 
 def _ended(number: int, frame: FrameType | None) -> None:

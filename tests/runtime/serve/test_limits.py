@@ -91,8 +91,6 @@ def test_requests_of_different_kinds_do_not_share_a_call(qa_bundle: Path, pair_b
 
 def test_a_long_text_does_not_keep_short_ones_waiting(server: Server) -> None:
     body = json.dumps(question(LONG)).encode()
-        f"POST /v1/answer HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
-    )
     with server.busy(), socket.create_connection(("127.0.0.1", server.port), PATIENCE) as second:
         second.sendall(head(len(body)) + body)
         # Of two workers one is at the first long text; the second long text leaves the other alone.
