@@ -50,6 +50,7 @@ class Server:
         self.address = found.group(1)
 
     def metric(self, name: str) -> float:
+        """Returns a sample of `/metrics`."""
         with urllib.request.urlopen(f"{self.address}/metrics") as reply:
             found = re.search(rf"^{name} (\S+)$", reply.read().decode(), flags=re.M)
         return float(found.group(1)) if found else 0.0
