@@ -56,13 +56,17 @@ def valid(path: str, chance: random.Random) -> dict[str, Any]:
     return body
 
 
+def _quoted(chance: random.Random) -> str:
+    return urllib.parse.quote(text(chance)[:100], errors="surrogatepass")
+
+
 def request(chance: random.Random) -> tuple[str, str, bytes | None, dict[str, str]]:
     """Returns method, target, body and headers of a request: valid, spoilt, or anything."""
     path = chance.choice(PATHS) if chance.random() < 0.9 else chance.choice(OTHER_PATHS)
     method = "POST" if chance.random() < 0.9 else chance.choice(METHODS)
     headers = {"content-type": "application/json" if chance.random() < 0.9 else chance.choice(TYPES)}
     if chance.random() < 0.05:
-        headers[chance.choice(HEADERS)] = urllib.parse.quote(text(chance)[:50])
+        headers[chance.choice(HEADERS)] = _quoted(chance)
     body = valid(path, chance)
     kind = chance.random()
     if kind > 0.5:
@@ -77,7 +81,7 @@ def request(chance: random.Random) -> tuple[str, str, bytes | None, dict[str, st
     if chance.random() < 0.01:
         content = chance.choice((b"[" * 100_000, b'{"a":' * 50_000, b" " * 2_000_000, b'"' + b"\\u0000" * 1000 + b'"'))
     if chance.random() < 0.02:
-        path += "?" + urllib.parse.quote(text(chance)[:100])
+        path += "?" + _quoted(chance)
     return method, path, content, headers
 
 

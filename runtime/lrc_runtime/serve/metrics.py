@@ -33,6 +33,9 @@ class Metrics:
             buckets=(1, 2, 4, 8, 16, 32, 64),
             registry=self._registry,
         )
+        self.abandoned = Counter(
+            "lrc_calls_abandoned", "Calls of a model given up, as nobody waited any more.", registry=self._registry
+        )
         self._reloads = Counter(
             "lrc_bundle_reloads", "Replacements found on disk.", ("bundle", "outcome"), registry=self._registry
         )

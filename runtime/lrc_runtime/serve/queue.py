@@ -117,6 +117,8 @@ class Queue:
         self._metrics.batches.observe(len(jobs))
         try:
             outcomes = await asyncio.get_running_loop().run_in_executor(self._pool, _answer_jobs, jobs)
+            if any(isinstance(outcome, _Abandoned) for outcome in outcomes):
+                self._metrics.abandoned.inc()
             for job, outcome in zip(jobs, outcomes, strict=True):
                 if job.future.done():
                     continue

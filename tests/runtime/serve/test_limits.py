@@ -44,7 +44,8 @@ def test_what_takes_too_long_is_given_up(qa_bundle: Path, tmp_path: Path) -> Non
     with start(tmp_path / "log", qa_bundle, "--timeout", 0.3, "--workers", 1) as server:
         late = server.post("/v1/answer", question(LONG))
         assert (late.status, late.error) == (503, "timeout") and int(late.headers["retry-after"]) >= 1
-        # Its worker is free again: it does not read a text that nobody waits for to the end.
+        # A text that nobody waits for is not read to its end, and its worker is free again.
+        server.wait("lrc_calls_abandoned_total", 1)
         assert server.post("/v1/answer", question("Anna.")).status == 200
         # A body that never comes is given up likewise.
         with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as connection:
