@@ -5,6 +5,8 @@ python benchmarks/serve_load.py BUNDLE --seconds 60 --clients 50
 """
 
 import argparse
+import http.client
+import itertools
 import json
 import re
 import shutil
@@ -14,7 +16,9 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -101,14 +105,35 @@ def load(bundle: str, requests: Path, log: Path, clients: int, seconds: int, *op
 
 
 def end_under_load(bundle: str, requests: Path, log: Path, clients: int) -> dict[str, Any]:
-    server = Server(bundle, log)
-    with wrk(server, requests, clients, 30) as process:
+    """Ends the service while clients with connections that they keep go on asking, and counts what became of it."""
+    server, outcomes = Server(bundle, log), Counter[str]()
+    host, port = server.address.removeprefix("http://").split(":")
+    sent = requests.read_bytes().splitlines()
+
+    def ask() -> None:
+        connection = http.client.HTTPConnection(host, int(port), timeout=PATIENCE)
+        for body in itertools.cycle(sent):
+            try:
+                connection.connect() if connection.sock is None else None
+            except ConnectionRefusedError:
+                outcomes["refused, as the port was closed"] += 1
+                return
+            try:
+                connection.request("POST", "/v1/answer", body, {"Content-Type": "application/json"})
+                reply = connection.getresponse()
+                reply.read()
+                outcomes[f"status {reply.status}"] += 1
+            except (OSError, http.client.HTTPException):
+                outcomes["sent and never answered"] += 1
+                return
+
+    with ThreadPoolExecutor(clients) as pool:
+        asking = [pool.submit(ask) for _ in range(clients)]
         time.sleep(5)
         code, last = server.end()
-        # What wrk sends from now on reaches nobody.
-        process.send_signal(signal.SIGINT)
-        found = result(process)
-    return {"exit": code, "log": last, **found}
+        for one in asking:
+            one.result()
+    return {"exit": code, "log": last, "outcomes": outcomes}
 
 
 def main() -> None:
@@ -125,8 +150,8 @@ def main() -> None:
         requests, log = Path(work) / "bodies", Path(work) / "log"
         requests.write_text("\n".join(bodies()), encoding="utf-8")
         parts = {
-            "batch": lambda: load(options.bundle, requests, log, options.clients, options.seconds),
-            "single": lambda: load(options.bundle, requests, log, options.clients, options.seconds, "--batch", "1"),
+            "single": lambda: load(options.bundle, requests, log, options.clients, options.seconds),
+            "batch": lambda: load(options.bundle, requests, log, options.clients, options.seconds, "--batch", "16"),
             "end": lambda: end_under_load(options.bundle, requests, log, options.clients),
         }
         for name, part in parts.items():

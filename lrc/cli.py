@@ -417,7 +417,7 @@ def serve(
     max_bytes: Annotated[int, typer.Option(help="Largest body of a request.")] = 1_000_000,
     timeout: Annotated[float, typer.Option(help="Seconds in which a request is read and answered.")] = 30.0,
     queue: Annotated[int, typer.Option(help="Requests in flight; one more is answered with 429.")] = 128,
-    batch: Annotated[int, typer.Option(help="Texts of different requests in one call of a model.")] = 16,
+    batch: Annotated[int, typer.Option(help="Texts of different requests in one call of a model.")] = 1,
     workers: Annotated[int, typer.Option(help="Calls of models that run at once.")] = 2,
     reload: Annotated[float, typer.Option(help="Seconds between two looks at the bundles on disk; 0: none.")] = 2.0,
     provider: Annotated[str, typer.Option(help="cpu, cuda or openvino.")] = "cpu",

@@ -46,6 +46,8 @@ class _Service:
     queue: Queue
     metrics: Metrics
     in_flight: int = 0
+    # Whether the service is about to end; a connection is then not kept for a next request.
+    ending: Callable[[], bool] = lambda: False
 
     async def answer(self, request: Request) -> BaseModel:
         began = time.perf_counter()
@@ -236,6 +238,8 @@ def _answering(service: _Service, path: str, handle: Callable[[Request], Awaitab
         except Exception:
             _log.exception("%s failed", path)
             response = error_response(ApiError(500, "internal", "the service failed; its log says why"))
+        if service.ending():
+            response.headers["connection"] = "close"
         service.metrics.answered(path, response.status_code, time.perf_counter() - began)
         return response
 

@@ -48,11 +48,14 @@ class Pair(_Request):
     second: Annotated[StrictStr, Field(description="The other.")]
 
 
+_Few = Annotated[StrictInt, Field(ge=1, le=MOST_ANSWERS)]
+
+
 class _TopK(Asked):
     top_k: Annotated[
-        StrictInt,
-        BeforeValidator(_whole, json_schema_input_type=StrictInt),
-        Field(ge=1, le=MOST_ANSWERS, description="Most answers to return, which do not overlap."),
+        _Few,
+        BeforeValidator(_whole, json_schema_input_type=_Few),
+        Field(description="Most answers to return, which do not overlap."),
     ] = 1
 
 

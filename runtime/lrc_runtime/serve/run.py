@@ -41,7 +41,9 @@ def run(bundles: Sequence[str], settings: Settings) -> None:
     # uvicorn ends in order on a signal, and raises it again when it has ended: here that has been all.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _ended)
-    uvicorn.Server(config).run(sockets=[listening])
+    server = uvicorn.Server(config)
+    app.state.service.ending = lambda: server.should_exit
+    server.run(sockets=[listening])
     _log.info("ended; %d accepted requests left unanswered", app.state.service.in_flight)
 
 

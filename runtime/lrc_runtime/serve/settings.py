@@ -43,7 +43,7 @@ class Settings:
     max_bytes: int = 1_000_000
     timeout: float = 30.0
     queue: int = 128
-    batch: int = 16
+    batch: int = 1
     workers: int = 2
     reload: float = 2.0
     provider: str = "cpu"

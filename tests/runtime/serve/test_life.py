@@ -122,7 +122,10 @@ def test_on_sigterm_every_accepted_request_is_answered(qa_bundle: Path, tmp_path
             waiting = [pool.submit(server.post, "/v1/answer", QUESTION) for _ in range(12)]
             server.wait("lrc_queue_waiting", 12)
             server.process.terminate()
-        assert [one.result(PATIENCE).status for one in waiting] == [200] * 12
+        replies = [one.result(PATIENCE) for one in waiting]
+        assert [reply.status for reply in replies] == [200] * 12
+        # Nobody sends a next request into a connection that is about to be closed.
+        assert {reply.headers["connection"] for reply in replies} == {"close"}
         assert server.process.wait(PATIENCE) == 0
         with pytest.raises(OSError), socket.create_connection(("127.0.0.1", server.port), 1):
             pass

@@ -79,7 +79,10 @@ def test_requests_of_different_kinds_do_not_share_a_call(qa_bundle: Path, pair_b
         ("/v1/answer", {**question("Anna."), "lang": "de"}),
         ("/v1/compare", {"first": "a", "second": "b"}),
     ]
-    with start(tmp_path / "log", qa_bundle, pair_bundle, "--workers", 1) as server, ThreadPoolExecutor(4) as pool:
+    with (
+        start(tmp_path / "log", qa_bundle, pair_bundle, "--workers", 1, "--batch", 16) as server,
+        ThreadPoolExecutor(4) as pool,
+    ):
         calls = server.metric("lrc_batch_requests_count")
         with server.busy():
             waiting = [pool.submit(server.post, *body) for body in bodies]
