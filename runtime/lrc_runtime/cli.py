@@ -4,13 +4,15 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any
 
 from .bench import bench as measure
 from .bench import table
 from .bundle import load_paraphrase_detector, load_question_answerer
 from .errors import InputError, LrcError
+from .serve import Settings, serve
 from .session import PRESETS, PROVIDERS
 
 
@@ -68,6 +70,42 @@ def bench(bundle: str, provider: str = "cpu", preset: str = "default", as_json: 
     return json.dumps(found, indent=2) if as_json else table(found)
 
 
+# Of each option of `serve`: what its help says.
+SERVE_HELP = {
+    "host": "Address to listen on; loopback by default.",
+    "port": "Port; 0 takes any that is free.",
+    "token_file": "File that holds the bearer token; default $LRC_SERVE_TOKEN.",
+    "allow_origin": "Origin of another page that may ask; repeatable.",
+    "allow_host": "Name by which the service is reached; repeatable.",
+    "max_bytes": "Largest body of a request.",
+    "timeout": "Seconds in which a request is read and answered.",
+    "queue": "Requests in flight; one more is answered with 429.",
+    "batch": "Texts of different requests in one call of a model.",
+    "workers": "Calls of models that run at once.",
+    "reload": "Seconds between two looks at the bundles on disk; 0 never looks.",
+    "provider": f"{', '.join(PROVIDERS)}.",
+    "preset": f"{', '.join(PRESETS)}.",
+}
+
+
+def _add_serve_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("bundle", nargs="+", help="folder or archive, as PATH or NAME=PATH")
+    for field in fields(Settings):
+        flag = "--" + field.name.replace("_", "-")
+        if isinstance(field.default, tuple):
+            parser.add_argument(flag, dest=field.name, action="append", default=[], help=SERVE_HELP[field.name])
+        else:
+            kind = str if field.default is None else type(field.default)
+            parser.add_argument(flag, dest=field.name, type=kind, default=field.default, help=SERVE_HELP[field.name])
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    given: dict[str, Any] = {field.name: getattr(options, field.name) for field in fields(Settings)}
+    for name in ("allow_origin", "allow_host"):
+        given[name] = tuple(given[name])
+    return Settings(**given)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command.
 
@@ -90,10 +128,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     bench_parser.add_argument("bundle")
     bench_parser.add_argument("--provider", choices=PROVIDERS, default="cpu")
     bench_parser.add_argument("--preset", choices=PRESETS, default="default")
+    serve_parser = commands.add_parser("serve", help="answer over HTTP, with a page to look at")
+    _add_serve_options(serve_parser)
     for each in (ask_parser, compare_parser, bench_parser):
         each.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(argv)
     try:
+        if options.command == "serve":
+            serve(options.bundle, _settings(options))
+            return 0
         if options.command == "ask":
             text = ask(
                 options.bundle, options.question, options.context, options.top_k, options.max_windows, options.json

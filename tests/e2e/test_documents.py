@@ -6,16 +6,20 @@ import re
 import shlex
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from lrc.study.plan import read_study
 from tests.conftest import ROOT, data_dir
+from tests.runtime.serve.server import start
 
+# Where `lrc serve` listens unless told otherwise.
+USUAL = "http://127.0.0.1:8000"
 RESULTS = ROOT / "benchmarks" / "results"
 DOCUMENTS = ["README.md", "docs/data.md", "docs/run.md", "docs/bundle.md", "docs/method.md", "docs/study.md"]
-DOCUMENTS += ["docs/runtime.md"]
+DOCUMENTS += ["docs/runtime.md", "docs/service.md"]
 # Run elsewhere: the environment by .ci/run, the demo and the devices' environments by test_environments.py.
 # Downloads are tested against a server on loopback.
 ELSEWHERE = ("lrc data get ", "make ", "python3 -m venv", ".venv", "pip ", "LRC_OPTIMUM_PYTHON")
@@ -30,10 +34,23 @@ def blocks(document: str, language: str) -> list[str]:
 def test_commands_of_a_document_run(document: str, tiny: Path, tmp_path: Path) -> None:
     environment = {**os.environ, "LRC_DATA_DIR": str(data_dir())}
     (tmp_path / "examples").symlink_to(ROOT / "examples")
+    with ExitStack() as serving:
+        run_document(document, tiny, tmp_path, environment, serving)
+
+
+def run_document(document: str, tiny: Path, tmp_path: Path, environment: dict[str, str], serving: ExitStack) -> None:
+    address = USUAL
     for block in blocks(document, "sh"):
         for line in block.splitlines():
             if not line.strip() or line.startswith(ELSEWHERE):
                 continue
+            if line.startswith("lrc serve "):
+                # Goes on until the document ends, or serves something else.
+                serving.close()
+                bundles = [tmp_path / name for name in line.split()[2:]]
+                address = serving.enter_context(start(tmp_path / "log", *bundles, module="lrc.cli")).address
+                continue
+            line = line.replace(USUAL, address)
             words = shlex.split(os.path.expandvars(line.replace("$LRC_DATA_DIR", environment["LRC_DATA_DIR"])), True)
             if words[0] == "lrc-runtime":
                 run(
@@ -41,6 +58,15 @@ def test_commands_of_a_document_run(document: str, tiny: Path, tmp_path: Path) -
                     tmp_path,
                     environment,
                 )
+                continue
+            if words[0] == "mv":
+                (tmp_path / words[1]).rename(tmp_path / words[2])
+                continue
+            if words[0] in ("python", "schemathesis"):
+                # Briefly: the tests of the service run them at length.
+                words[-1] = "2"
+                module = ["-m", "schemathesis.cli"] if words[0] == "schemathesis" else ["-m", "tests.serve_fuzz"]
+                run([*module, *words[1 if words[0] == "schemathesis" else 2 :]], tmp_path, environment)
                 continue
             assert words[0] == "lrc", line
             if words[1] in ("train", "data", "pseudo"):
@@ -53,7 +79,7 @@ def test_commands_of_a_document_run(document: str, tiny: Path, tmp_path: Path) -
                 words += ["--limit", "8"]
             run(["-c", "from lrc.cli import main; main()", *words[1:]], tmp_path, environment)
     for program in blocks(document, "python"):
-        run(["-c", program], tmp_path, environment)
+        run(["-c", program.replace(USUAL, address)], tmp_path, environment)
 
 
 def short_study(file: Path, tiny: Path, folder: Path) -> Path:
@@ -111,7 +137,7 @@ def run(arguments: list[str], folder: Path, environment: dict[str, str]) -> None
 
 def test_documents_link_to_what_exists() -> None:
     results = [str(path.relative_to(ROOT)) for path in RESULTS.glob("*/README.md")]
-    assert len(results) == 4
+    assert len(results) == 5
     for document in DOCUMENTS + results:
         text = (ROOT / document).read_text(encoding="utf-8")
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):

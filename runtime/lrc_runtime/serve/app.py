@@ -1,0 +1,300 @@
+"""The routes: what is asked over HTTP becomes a call of the runtime, and what it says an answer."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from ..errors import InputError
+from ..manifest import PARAPHRASE, QUESTION_ANSWERING
+from . import messages
+from .errors import ApiError
+from .guards import Guard, SecurityHeaders, error_response
+from .messages import Answers, Verdict
+from .metrics import CONTENT_TYPE, Metrics
+from .openapi import document
+from .queue import Queue, Result, Work
+from .registry import Registry
+from .settings import Settings
+
+_log = logging.getLogger("lrc.serve")
+_PAGE = Path(__file__).parent / "page"
+_FILES = ("style.css", "app.js", "api.js", "card.js", "examples.js", "icon.svg")
+_Model = TypeVar("_Model", bound=BaseModel)
+_Handler = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass
+class _Service:
+    """One service: its bundles, its queue and its counters."""
+
+    settings: Settings
+    registry: Registry
+    queue: Queue
+    metrics: Metrics
+    in_flight: int = 0
+    # Whether the service is about to end; a connection is then not kept for a next request.
+    ending: Callable[[], bool] = lambda: False
+
+    async def answer(self, request: Request) -> BaseModel:
+        began = time.perf_counter()
+        asked = await self._read(request, messages.AnswerRequest)
+        name, [found] = await self._ask(
+            request, QUESTION_ANSWERING, asked, [(asked.question, asked.context)], asked.top_k
+        )
+        assert isinstance(found, Answers)
+        return messages.AnswerResponse(bundle=name, seconds=time.perf_counter() - began, **dict(found))
+
+    async def answer_batch(self, request: Request) -> BaseModel:
+        began = time.perf_counter()
+        asked = await self._read(request, messages.AnswerBatchRequest)
+        items = [(item.question, item.context) for item in asked.items]
+        name, found = await self._ask(request, QUESTION_ANSWERING, asked, items, asked.top_k)
+        results = [one for one in found if isinstance(one, Answers)]
+        return messages.AnswerBatchResponse(bundle=name, seconds=time.perf_counter() - began, results=results)
+
+    async def compare(self, request: Request) -> BaseModel:
+        began = time.perf_counter()
+        asked = await self._read(request, messages.CompareRequest)
+        name, [found] = await self._ask(request, PARAPHRASE, asked, [(asked.first, asked.second)])
+        verdict = Verdict.model_validate(found)
+        return messages.CompareResponse(bundle=name, seconds=time.perf_counter() - began, **dict(verdict))
+
+    async def compare_batch(self, request: Request) -> BaseModel:
+        began = time.perf_counter()
+        asked = await self._read(request, messages.CompareBatchRequest)
+        name, found = await self._ask(request, PARAPHRASE, asked, [(item.first, item.second) for item in asked.items])
+        results = [Verdict.model_validate(one) for one in found]
+        return messages.CompareBatchResponse(bundle=name, seconds=time.perf_counter() - began, results=results)
+
+    async def bundles(self, _: Request) -> BaseModel:
+        return messages.BundleList(bundles=self.registry.describe())
+
+    async def card(self, request: Request) -> Response:
+        card = self.registry.named(request.path_params["name"]).card
+        return PlainTextResponse(card, media_type="text/markdown")
+
+    async def health(self, _: Request) -> BaseModel:
+        return messages.Health(status="ok", bundles=len(self.registry.all()), stale=self.registry.stale())
+
+    async def measure(self, _: Request) -> Response:
+        return Response(self.metrics.text(), headers={"content-type": CONTENT_TYPE})
+
+    async def _read(self, request: Request, model: type[_Model]) -> _Model:
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/json":
+            raise ApiError(415, "unsupported_media_type", "send JSON, with 'Content-Type: application/json'")
+        if request.headers.get("content-encoding", "identity").lower() != "identity":
+            raise ApiError(415, "unsupported_media_type", "send the body as it is, without a Content-Encoding")
+        most = self.settings.max_bytes
+        too_large = ApiError(413, "too_large", f"the body is larger than {most} bytes; send less text at once")
+        length = request.headers.get("content-length", "0")
+        if length.isdecimal() and int(length) > most:
+            raise too_large
+        body = bytearray()
+        async for part in request.stream():
+            body += part
+            if len(body) > most:
+                raise too_large
+        try:
+            return model.model_validate_json(bytes(body))
+        except ValidationError as error:
+            raise _refusal(error) from error
+
+    async def _ask(
+        self, request: Request, task: str, asked: messages.Asked, items: list[tuple[str, str]], top_k: int = 1
+    ) -> tuple[str, list[Result]]:
+        """Returns the name of the bundle that answered, and its answers; stops when the client goes away."""
+        loaded = self.registry.for_task(task, asked.bundle)
+        work = asyncio.ensure_future(self.queue.ask(Work(loaded, top_k, asked.lang), items))
+        gone = asyncio.ensure_future(_gone(request))
+        try:
+            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                raise ClientDisconnect
+            return loaded.name, work.result()
+        finally:
+            work.cancel()
+            gone.cancel()
+
+    @contextmanager
+    def admitted(self) -> Iterator[None]:
+        """Counts a request as in flight.
+
+        Raises:
+            ApiError: If too many are. Their bodies have not been read yet, so memory is bounded by the two limits.
+        """
+        if self.in_flight >= self.settings.queue:
+            raise ApiError(429, "queue_full", "too many requests are waiting; try again later", {"retry-after": "1"})
+        self.in_flight += 1
+        self.metrics.in_flight.set(self.in_flight)
+        try:
+            yield
+        finally:
+            self.in_flight -= 1
+            self.metrics.in_flight.set(self.in_flight)
+
+    async def watch(self) -> None:
+        """Looks at the bundles on disk now and then, in a thread: opening one takes a moment."""
+        while True:
+            await asyncio.sleep(self.settings.reload)
+            await asyncio.to_thread(self.registry.refresh)
+
+
+def make_app(settings: Settings, registry: Registry, metrics: Metrics, token: str | None) -> Starlette:
+    """Builds the application.
+
+    Args:
+        settings: Its limits.
+        registry: The bundles.
+        metrics: What it counts.
+        token: The bearer token; None for none.
+    """
+    service = _Service(settings, registry, Queue(settings.workers, settings.batch, metrics), metrics)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        watching = asyncio.create_task(service.watch()) if settings.reload else None
+        yield
+        if watching is not None:
+            watching.cancel()
+        service.queue.close()
+
+    async def openapi(_: Request) -> Response:
+        return JSONResponse(document(settings, token is not None))
+
+    posts: dict[str, Callable[[Request], Awaitable[BaseModel]]] = {
+        "/v1/answer": service.answer,
+        "/v1/answer/batch": service.answer_batch,
+        "/v1/compare": service.compare,
+        "/v1/compare/batch": service.compare_batch,
+    }
+    gets: dict[str, Callable[[Request], Awaitable[BaseModel | Response]]] = {
+        "/v1/bundles": service.bundles,
+        "/v1/bundles/{name}/card": service.card,
+        "/healthz": service.health,
+        "/metrics": service.measure,
+        "/openapi.json": openapi,
+    }
+    routes = [Route(path, _limited(service, path, handle), methods=["POST"]) for path, handle in posts.items()]
+    routes += [Route(path, _answering(service, path, handle), methods=["GET"]) for path, handle in gets.items()]
+    routes += [Route("/", _file("index.html"), methods=["GET"])]
+    routes += [Route(f"/{name}", _file(name), methods=["GET"]) for name in _FILES]
+    middleware = [Middleware(SecurityHeaders)]
+    if settings.allow_origin:
+        middleware.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=settings.allow_origin,
+                allow_methods=["GET", "POST"],
+                allow_headers=["authorization", "content-type"],
+                expose_headers=["retry-after"],
+            )
+        )
+    middleware.append(Middleware(Guard, hosts=settings.hosts, token=token))
+    app = Starlette(
+        routes=routes,
+        middleware=middleware,
+        exception_handlers={HTTPException: _http_error},
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    app.state.service = service
+    return app
+
+
+def _answering(service: _Service, path: str, handle: Callable[[Request], Awaitable[BaseModel | Response]]) -> _Handler:
+    """Turns what a handler returns or raises into an answer, and counts it."""
+
+    async def answer(request: Request) -> Response:
+        began = time.perf_counter()
+        try:
+            found = await handle(request)
+            response = (
+                found
+                if isinstance(found, Response)
+                else Response(found.model_dump_json(), media_type="application/json")
+            )
+        except ApiError as error:
+            response = error_response(error)
+        except InputError as error:
+            response = error_response(ApiError(422, "invalid", str(error)))
+        except ClientDisconnect:
+            # Nobody is there to read it.
+            response = error_response(ApiError(499, "disconnected", "the client went away"))
+        except Exception:
+            _log.exception("%s failed", path)
+            response = error_response(ApiError(500, "internal", "the service failed; its log says why"))
+        if service.ending():
+            response.headers["connection"] = "close"
+        service.metrics.answered(path, response.status_code, time.perf_counter() - began)
+        return response
+
+    return answer
+
+
+def _limited(service: _Service, path: str, handle: Callable[[Request], Awaitable[BaseModel]]) -> _Handler:
+    """A handler for what takes a model's time: so many at once, and each so long."""
+
+    async def limited(request: Request) -> BaseModel:
+        with service.admitted():
+            try:
+                async with asyncio.timeout(service.settings.timeout):
+                    return await handle(request)
+            except TimeoutError as error:
+                raise ApiError(
+                    503,
+                    "timeout",
+                    f"not read and answered within {service.settings.timeout:g} s; send less text, or try again later",
+                    {"retry-after": "1"},
+                ) from error
+
+    return _answering(service, path, limited)
+
+
+async def _gone(request: Request) -> None:
+    """Returns when the client has gone away."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _refusal(error: ValidationError) -> ApiError:
+    """Says the first thing that is wrong with a body."""
+    errors = error.errors(include_url=False, include_input=False, include_context=False)
+    first = errors[0]
+    if first["type"] == "json_invalid":
+        return ApiError(400, "invalid_json", f"the body is not JSON: {first['msg'].removeprefix('Invalid JSON: ')}")
+    where = ".".join(map(str, first["loc"])) or "the body"
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return ApiError(422, "invalid", f"{where}: {first['msg']}{more}")
+
+
+def _file(name: str) -> _Handler:
+    async def send(_: Request) -> Response:
+        # Asked for again each time, and sent only when changed.
+        return FileResponse(_PAGE / name, headers={"cache-control": "no-cache"})
+
+    return send
+
+
+async def _http_error(_: Request, error: Exception) -> Response:
+    """What the router refuses: an unknown path or a method that it does not take."""
+    assert isinstance(error, HTTPException)
+    codes = {404: "not_found", 405: "method_not_allowed"}
+    message = {404: "there is nothing here; /openapi.json tells what there is"}.get(error.status_code, error.detail)
+    return error_response(
+        ApiError(error.status_code, codes.get(error.status_code, "refused"), message, dict(error.headers or {}))
+    )

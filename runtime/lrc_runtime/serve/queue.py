@@ -1,0 +1,168 @@
+"""Requests that wait for a model, and the micro-batches that they are answered in."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from ..pairs import Comparison
+from ..qa import QuestionAnswerer
+from .messages import Answers, Span
+from .metrics import Metrics
+from .registry import Loaded
+
+# Code points in one call that holds several requests; also what counts as a long text.
+_CHARACTERS = 20_000
+
+Result = Answers | Comparison
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is asked of a model; requests that ask the same can share a call.
+
+    Attributes:
+        loaded: The bundle.
+        top_k: Answers wanted; 1 for pairs.
+        lang: Language of the texts.
+    """
+
+    loaded: Loaded
+    top_k: int = 1
+    lang: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    work: Work
+    items: Sequence[tuple[str, str]]
+    characters: int
+    future: asyncio.Future[list[Result]]
+
+
+class _Abandoned(Exception):
+    """Nobody waits for the answer any more."""
+
+
+class Queue:
+    """Answers requests in threads of its own, oldest first.
+
+    Nothing waits for company: requests share a call only if they had to wait anyway. Long texts never take the last
+    worker while there are several, so that short ones get through.
+
+    Args:
+        workers: Calls that run at once.
+        batch: Items of different requests in one call.
+        metrics: Told of what waits and how it is batched.
+    """
+
+    def __init__(self, workers: int, batch: int, metrics: Metrics) -> None:
+        self._workers = workers
+        self._batch = batch
+        self._metrics = metrics
+        self._waiting: deque[_Job] = deque()
+        self._running: set[asyncio.Task[None]] = set()
+        self._long = 0
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="lrc")
+
+    async def ask(self, work: Work, items: Sequence[tuple[str, str]]) -> list[Result]:
+        """Answers items: question and context each, or two sentences.
+
+        Cancelling it takes the request out of the queue, or stops the model between two windows.
+
+        Raises:
+            InputError: If a text cannot be used.
+        """
+        future: asyncio.Future[list[Result]] = asyncio.get_running_loop().create_future()
+        characters = sum(len(one) + len(other) for one, other in items)
+        self._waiting.append(_Job(work, items, characters, future))
+        self._start()
+        try:
+            return await future
+        finally:
+            self._metrics.waiting.set(sum(not job.future.done() for job in self._waiting))
+
+    def close(self) -> None:
+        """Ends the threads, when what runs has ended."""
+        self._pool.shutdown()
+
+    def _start(self) -> None:
+        while len(self._running) < self._workers and (jobs := self._take()):
+            task = asyncio.get_running_loop().create_task(self._run(jobs))
+            self._running.add(task)
+        self._metrics.waiting.set(len(self._waiting))
+
+    def _take(self) -> list[_Job]:
+        """Takes the oldest request that may run now, and those that can share its call."""
+        self._waiting = deque(job for job in self._waiting if not job.future.done())
+        full = self._long >= max(1, self._workers - 1)
+        first = next((job for job in self._waiting if not (full and job.characters > _CHARACTERS)), None)
+        if first is None:
+            return []
+        jobs, items, characters = [first], len(first.items), first.characters
+        for job in self._waiting:
+            fits = items + len(job.items) <= self._batch and characters + job.characters <= _CHARACTERS
+            if job is not first and job.work == first.work and fits:
+                jobs.append(job)
+                items += len(job.items)
+                characters += job.characters
+        self._waiting = deque(job for job in self._waiting if job not in jobs)
+        return jobs
+
+    async def _run(self, jobs: list[_Job]) -> None:
+        long = any(job.characters > _CHARACTERS for job in jobs)
+        self._long += long
+        self._metrics.batches.observe(len(jobs))
+        try:
+            outcomes = await asyncio.get_running_loop().run_in_executor(self._pool, _answer_jobs, jobs)
+            if any(isinstance(outcome, _Abandoned) for outcome in outcomes):
+                self._metrics.abandoned.inc()
+            for job, outcome in zip(jobs, outcomes, strict=True):
+                if job.future.done():
+                    continue
+                if isinstance(outcome, BaseException):
+                    job.future.set_exception(outcome)
+                else:
+                    job.future.set_result(outcome)
+        finally:
+            self._long -= long
+            task = asyncio.current_task()
+            if task is not None:
+                self._running.discard(task)
+            self._start()
+
+
+def _answer_jobs(jobs: Sequence[_Job]) -> list[list[Result] | Exception]:
+    """Answers requests in one call; where that fails, each alone, so that one does not fail the others."""
+    try:
+        results = iter(_call(jobs))
+        return [[next(results) for _ in job.items] for job in jobs]
+    except Exception as error:
+        if len(jobs) == 1:
+            return [error]
+        return [outcome for job in jobs for outcome in _answer_jobs([job])]
+
+
+def _call(jobs: Sequence[_Job]) -> list[Any]:
+    work = jobs[0].work
+    items = [item for job in jobs for item in job.items]
+    bundle = work.loaded.bundle
+
+    def go_on(*_: int) -> None:
+        if all(job.future.done() for job in jobs):
+            raise _Abandoned
+
+    if isinstance(bundle, QuestionAnswerer):
+        questions, contexts = zip(*items, strict=True)
+        found = bundle.answer_batch(questions, contexts, work.top_k, lang=work.lang, progress=go_on)
+        return [
+            Answers(
+                answers=[Span.model_validate(answer) for answer in answers],
+                no_answer=answers[0].no_answer if answers else 1.0,
+                answered=bool(answers) and answers[0].answered,
+            )
+            for answers in found
+        ]
+    return bundle.compare_batch(items, lang=work.lang)

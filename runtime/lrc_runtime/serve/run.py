@@ -1,0 +1,76 @@
+"""Runs the service: one socket, one event loop, and an orderly end."""
+
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+import uvicorn
+
+from ..errors import InputError
+from .app import make_app
+from .metrics import Metrics
+from .registry import Registry
+from .settings import TOKEN_VARIABLE, Settings, read_token
+
+_log = logging.getLogger("lrc.serve")
+# Connections that the system holds until they are accepted.
+_BACKLOG = 2048
+
+
+def run(bundles: Sequence[str], settings: Settings) -> None:
+    """Serves until SIGTERM or SIGINT; as `lrc_runtime.serve.serve`."""
+    _log_to_stderr()
+    token = read_token(settings)
+    metrics = Metrics()
+    registry = Registry(bundles, settings.provider, settings.preset, metrics)
+    app = make_app(settings, registry, metrics, token)
+    listening = _listen(settings)
+    host, port = listening.getsockname()[:2]
+    for one in registry.all():
+        _log.info("%s: %s in %s", one.name, one.manifest.task, ", ".join(one.manifest.languages))
+    if token is None and not settings.loopback:
+        _log.warning("anybody who reaches %s may ask: there is no token; see %s and --token-file", host, TOKEN_VARIABLE)
+    _log.info("listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
+    # The access log would be one line a request; /metrics counts them.
+    config = uvicorn.Config(
+        app, access_log=False, log_config=None, server_header=False, backlog=_BACKLOG, timeout_keep_alive=15
+    )
+    # uvicorn ends in order on a signal, and raises it again when it has ended: here that has been all.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _ended)
+    server = uvicorn.Server(config)
+    app.state.service.ending = lambda: server.should_exit
+    server.run(sockets=[listening])
+    _log.info("ended; %d accepted requests left unanswered", app.state.service.in_flight)
+
+
+def _ended(number: int, frame: FrameType | None) -> None:
+    """A signal that has been seen to."""
+
+
+def _listen(settings: Settings) -> socket.socket:
+    where = f"--host {settings.host} --port {settings.port}"
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listening = socket.socket(family, kind, protocol)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        # Whoever reads in the log that it listens may connect, and waits for the event loop.
+        listening.listen(_BACKLOG)
+    except OSError as error:
+        raise InputError(f"{where}: cannot listen there: {error.strerror}; give another address or port") from error
+    return listening
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    for name, level in (("lrc.serve", logging.INFO), ("uvicorn", logging.WARNING)):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [handler], False
+        logger.setLevel(level)

@@ -1,0 +1,101 @@
+"""What the service is told on its command line."""
+
+import os
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+
+from ..errors import InputError
+
+# Read for the bearer token; the command line would show it to everybody on the machine.
+TOKEN_VARIABLE = "LRC_SERVE_TOKEN"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where the service listens, and its limits.
+
+    Attributes:
+        host: Address to listen on.
+        port: Port; 0 takes any that is free, which the log then names.
+        token_file: File that holds the bearer token; the environment variable `LRC_SERVE_TOKEN` when None.
+        allow_origin: Origins of other pages that may ask, as `https://example.org`.
+        allow_host: Names under which the service is reached, beside those of this machine. Where it listens on
+            loopback only, other names are refused; elsewhere every name will do unless some are given.
+        max_bytes: Largest body of a request.
+        timeout: Seconds in which a request is read and answered.
+        queue: Requests that are waiting or being answered; one more is answered with 429.
+        batch: Texts of different requests that are answered in one call of a model; 1 keeps requests apart.
+        workers: Calls of models that run at once.
+        reload: Seconds between two looks at the bundles on disk; 0 never looks.
+        provider: ONNX Runtime's execution provider, as `lrc_runtime.load` takes it.
+        preset: Threads of a call, as `lrc_runtime.load` takes it.
+
+    Raises:
+        InputError: If a number is out of range.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    token_file: str | None = None
+    allow_origin: tuple[str, ...] = ()
+    allow_host: tuple[str, ...] = ()
+    max_bytes: int = 1_000_000
+    timeout: float = 30.0
+    queue: int = 128
+    batch: int = 1
+    workers: int = 2
+    reload: float = 2.0
+    provider: str = "cpu"
+    preset: str = "default"
+
+    def __post_init__(self) -> None:
+        least: dict[str, float] = {"port": 0, "max_bytes": 1, "queue": 1, "batch": 1, "workers": 1, "reload": 0}
+        for name, bound in least.items():
+            if not getattr(self, name) >= bound:
+                raise InputError(
+                    f"--{name.replace('_', '-')} must be at least {bound:g}, found {getattr(self, name)!r}"
+                )
+        if self.port > 65535:
+            raise InputError(f"--port must be at most 65535, found {self.port}")
+        if not 0 < self.timeout < float("inf"):
+            raise InputError(f"--timeout must be a positive number of seconds, found {self.timeout!r}")
+        for origin in self.allow_origin:
+            if origin != "*" and not origin.startswith(("http://", "https://")):
+                raise InputError(f"--allow-origin {origin}: give an origin such as https://example.org, or *")
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach the service."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @property
+    def hosts(self) -> frozenset[str] | None:
+        """Names that a request may be addressed to; None for any."""
+        if not self.loopback and not self.allow_host:
+            return None
+        return frozenset({"localhost", "127.0.0.1", "[::1]", self.host, *map(str.lower, self.allow_host)})
+
+
+def read_token(settings: Settings) -> str | None:
+    """Returns the bearer token that requests must carry; None where there is none.
+
+    Raises:
+        InputError: If the file cannot be read, or the token is empty or no plain ASCII word.
+    """
+    if settings.token_file is not None:
+        where = f"--token-file {settings.token_file}"
+        try:
+            token = Path(settings.token_file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{where}: cannot be read: {error}; give a text file that holds the token") from error
+    elif TOKEN_VARIABLE in os.environ:
+        where, token = TOKEN_VARIABLE, os.environ[TOKEN_VARIABLE].strip()
+    else:
+        return None
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise InputError(f"{where}: a token is one word of printable ASCII characters, found none; write one")
+    return token
