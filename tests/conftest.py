@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import BertConfig, BertModel
 from typer.testing import CliRunner
 
+from lrc import ort_web
+from lrc.charsmap import build_charsmap
 from lrc.cli import app
 
 ROOT = Path(__file__).parent.parent
@@ -26,10 +29,26 @@ def data_dir() -> Path:
     return Path(name)
 
 
+# Letters and signs that are written in several ways, as the built-in backbone's tokenizer reads them.
+_FORMS = {
+    form: unicodedata.normalize("NFKC", form)
+    for form in map(chr, (*range(0xA0, 0x100), *range(0xFB00, 0xFB07), *range(0xFE70, 0xFEFD), *range(0xFF01, 0xFFEF)))
+    if unicodedata.normalize("NFKC", form) != form
+}
+
+
+def ort_web_or_skip() -> None:
+    """Skips a test that needs onnxruntime-web where npm does not give it."""
+    try:
+        ort_web.find_engine(None)
+    except ort_web.UserError as error:
+        pytest.skip(str(error))
+
+
 def make_tokenizer(template: str = "roberta") -> Tokenizer:
     texts = [path.read_text(encoding="utf-8") for path in sorted(EXAMPLES.iterdir())]
     tokenizer = Tokenizer(models.Unigram())
-    tokenizer.normalizer = normalizers.NFKC()
+    tokenizer.normalizer = normalizers.Precompiled(build_charsmap(_FORMS))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     special = ["<s>", "<pad>", "</s>", "<unk>"]
     tokenizer.train_from_iterator(
