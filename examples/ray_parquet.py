@@ -42,7 +42,9 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="actors, each on a CPU of its own")
     options = parser.parse_args()
     ray.init(include_dashboard=False)
-    questions = ray.data.read_parquet(options.questions)
+    # Reading and writing wait for disks. If they asked for CPUs, actors that hold all of them would wait forever for input.
+    idle = {"num_cpus": 0}
+    questions = ray.data.read_parquet(options.questions, ray_remote_args=idle)
     answers = questions.map_batches(
         Answerer,
         fn_constructor_args=(options.bundle,),
@@ -50,7 +52,7 @@ def main() -> None:
         compute=ray.data.ActorPoolStrategy(size=options.workers),
         num_cpus=1,
     )
-    answers.write_parquet(options.answers)
+    answers.write_parquet(options.answers, ray_remote_args=idle)
 
 
 if __name__ == "__main__":
