@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="actors, each on a CPU of its own")
     options = parser.parse_args()
     ray.init(include_dashboard=False)
-    # Reading and writing wait for disks. If they asked for CPUs, actors that hold all of them would wait forever for input.
+    # Reading and writing wait for disks. Asking for CPUs, they would wait forever for those that the actors hold.
     idle = {"num_cpus": 0}
     questions = ray.data.read_parquet(options.questions, ray_remote_args=idle)
     answers = questions.map_batches(
