@@ -4,7 +4,7 @@
 
 The columns `question` and `context` are read; `answer`, `start`, `end`, `score` and `no_answer` are added, and ANSWERS
 is a folder of Parquet files. Needs lrc-runtime and ray[data], on every machine, and the bundle in the same place there.
-Without RAY_ADDRESS the job runs on this machine.
+Without RAY_ADDRESS the job runs on this machine, which must have two CPUs at least.
 """
 
 import argparse
@@ -39,20 +39,19 @@ def main() -> None:
     parser.add_argument("bundle")
     parser.add_argument("questions")
     parser.add_argument("answers")
-    parser.add_argument("--workers", type=int, default=1, help="actors, each on a CPU of its own")
+    parser.add_argument("--workers", type=int, default=1, help="most actors, each on a CPU of its own")
     options = parser.parse_args()
     ray.init(include_dashboard=False)
-    # Reading and writing wait for disks. Asking for CPUs, they would wait forever for those that the actors hold.
-    idle = {"num_cpus": 0}
-    questions = ray.data.read_parquet(options.questions, ray_remote_args=idle)
+    questions = ray.data.read_parquet(options.questions)
     answers = questions.map_batches(
         Answerer,
         fn_constructor_args=(options.bundle,),
         batch_size=256,
-        compute=ray.data.ActorPoolStrategy(size=options.workers),
+        # A pool that grows. One that takes every CPU at once would wait forever for the tasks that list and read files.
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=options.workers),
         num_cpus=1,
     )
-    answers.write_parquet(options.answers, ray_remote_args=idle)
+    answers.write_parquet(options.answers)
 
 
 if __name__ == "__main__":
