@@ -1,0 +1,43 @@
+/** Paraphrase detection: do two sentences mean the same? As `lrc_runtime/pairs.py`. */
+
+import { runSorted } from "./batching.js";
+import { Calibration } from "./calibration.js";
+import { logSoftmax } from "./decoding.js";
+import { Text } from "./text.js";
+
+/**
+ * The verdict on two sentences.
+ * @typedef {object} Comparison
+ * @property {string} label Name of the class.
+ * @property {number} score Probability that this label is right.
+ */
+
+export class ParaphraseDetector {
+  /**
+   * @param {import("./windows.js").Encoder} encoder Turns text into model input.
+   * @param {import("./batching.js").Run} run The model.
+   * @param {any} task What the manifest says of the task.
+   */
+  constructor(encoder, run, task) {
+    this._encoder = encoder;
+    this._run = run;
+    this._labels = task.labels;
+    this._calibration = new Calibration(task.calibration);
+  }
+
+  /**
+   * @param {string} first
+   * @param {string} second
+   * @param {{lang?: string}} options
+   * @returns {Promise<Comparison>}
+   */
+  async compare(first, second, { lang }) {
+    const [a, b] = [first, second].map((text) => this._encoder.tokenize(new Text(text)));
+    for await (const [, { logits }] of runSorted(this._run, this._encoder, [this._encoder.pair(a, b)])) {
+      const scores = logSoftmax(logits);
+      const best = scores.indexOf(Math.max(...scores));
+      return { label: this._labels[best], score: this._calibration.confidence(scores[best], lang) };
+    }
+    throw new Error("the model gave nothing");
+  }
+}
