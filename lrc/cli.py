@@ -26,6 +26,9 @@ Columns = Annotated[str | None, typer.Option(help="Names of your columns, as con
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Parallel = Annotated[tuple[str, str] | None, typer.Option(help="Two line-aligned files, translations of each other.")]
 Bitext = Annotated[str | None, typer.Option(help="The same as one .tsv or .tmx file.")]
+OrtWeb = Annotated[
+    Path | None, typer.Option(help="Unpacked npm package onnxruntime-web; default: fetch it with npm, once.")
+]
 Device = Annotated[str, typer.Option(help="auto, cuda or cpu.")]
 
 
@@ -256,17 +259,24 @@ def export(
     ] = None,
     force: Annotated[bool, typer.Option(help="Write the bundle although a language loses more.")] = False,
     explain: Annotated[bool, typer.Option(help="Print what each pass did and took.")] = False,
+    target: Annotated[
+        Literal["bundle", "web"], typer.Option(help="A bundle, or a folder that answers in a browser alone.")
+    ] = "bundle",
+    ort_web: OrtWeb = None,
     data_dir: DataDir = None,
 ) -> None:
     """Compile runs into a bundle: lowered, exported, quantised, proved."""
     from .errors import UserError
     from .export import export_runs
+    from .ort_web import find_engine
     from .settings import split_langs
 
     flags = {"int8": int8, "int4": int4, "fp16": fp16, "fp32": fp32}
     chosen = [name for name, asked in flags.items() if asked]
     if len(chosen) > 1:
         raise UserError(f"--{chosen[0]} --{chosen[1]}: choose one")
+    if ort_web is not None and target != "web":
+        raise UserError("--ort-web: is for --target web")
 
     export_runs(
         run,
@@ -283,7 +293,20 @@ def export(
         force=force,
         explain=explain,
         data_dir=data_dir,
+        engine=find_engine(ort_web) if target == "web" else None,
     )
+
+
+@app.command()
+def web(
+    bundle: Annotated[Path, typer.Argument(help="A bundle.", metavar="BUNDLE")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    ort_web: OrtWeb = None,
+) -> None:
+    """Make of a bundle a folder of static files that answers in a browser alone."""
+    from .ort_web import web_folder
+
+    web_folder(bundle, out, ort_web)
 
 
 @app.command()

@@ -5,11 +5,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from lrc_exporters.build import Options, Source
 from lrc_exporters.compile import FP32, OPTIONAL, Part, compile_bundle
 from lrc_exporters.quantize import FP16, INT8
+from lrc_exporters.web import write_web
 from lrc_runtime.encoding import ModelInput, TextEncoder
 from lrc_runtime.files import ARCHIVE_SUFFIX
 from lrc_runtime.manifest import PARAPHRASE, QUESTION_ANSWERING, Manifest
@@ -49,6 +51,7 @@ def export_runs(
     force: bool = False,
     explain: bool = False,
     data_dir: str | None = None,
+    engine: Path | None = None,
 ) -> list[Manifest]:
     """Compiles finished runs into one bundle and prints their scores before and after.
 
@@ -69,6 +72,7 @@ def export_runs(
         force: Whether to write the bundle although a language loses more.
         explain: Whether to print what each pass did.
         data_dir: Where the runs' data lies now, if it has moved.
+        engine: A folder with onnxruntime-web: instead of a bundle, `out` is a folder that answers in a browser.
 
     Returns:
         The manifests of the bundle, one a run.
@@ -115,8 +119,14 @@ def export_runs(
         parts.append(_part(run, one, task, own, len(runs) == 1))
     began = time.monotonic()
     with steps("export") as say:
-        manifests, passes = compile_bundle(parts, out, out.suffix == ARCHIVE_SUFFIX, say)
-    sizes = {name: entry["bytes"] for manifest in manifests for name, entry in manifest.files.items()}
+        if engine is None:
+            manifests, passes = compile_bundle(parts, out, out.suffix == ARCHIVE_SUFFIX, say)
+            sizes = {name: entry["bytes"] for manifest in manifests for name, entry in manifest.files.items()}
+        else:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            with TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as work:
+                manifests, passes = compile_bundle(parts, Path(work) / "bundle", False, say)
+                sizes = write_web(Path(work) / "bundle", out, engine)
     note(f"wrote {out}: {sum(sizes.values()) / 1e6:.1f} MB in {time.monotonic() - began:.0f} s")
     if explain:
         pass_table(passes)

@@ -1,4 +1,4 @@
-"""Fetches onnxruntime-web, the engine of `lrc export --target web`, from npm: one version, checked against its digests."""
+"""Fetches onnxruntime-web, the engine of `lrc export --target web`, from npm: one version, by its digests."""
 
 import hashlib
 import shutil
@@ -7,8 +7,9 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from lrc_exporters.web import ENGINE_FILES
+from lrc_exporters.web import ENGINE_FILES, write_web
 
+from .console import note
 from .errors import UserError
 from .files import cache_dir, replace_folder
 
@@ -45,6 +46,24 @@ def find_engine(given: Path | None) -> Path:
     return cached
 
 
+def web_folder(bundle: Path, out: Path, given: Path | None) -> None:
+    """Writes a bundle as a folder that answers in a browser alone, and says how large it is.
+
+    Args:
+        bundle: The bundle.
+        out: The folder, which must not exist.
+        given: As for `find_engine`.
+
+    Raises:
+        UserError: If `out` exists, or as `find_engine`.
+        BundleError: As `write_web`.
+    """
+    if out.exists():
+        raise UserError(f"--out {out}: exists already; give a new name")
+    sizes = write_web(bundle, out, find_engine(given))
+    note(f"wrote {out}: {sum(sizes.values()) / 1e6:.1f} MB")
+
+
 def _check(folder: Path, where: str, remedy: str) -> None:
     for name in ENGINE_FILES:
         path = folder / name
@@ -58,14 +77,20 @@ def _fetch(folder: Path) -> None:
     npm = shutil.which("npm")
     if npm is None:
         raise UserError(
-            f"--target web needs npm to fetch {_PACKAGE}; install Node.js, or run `npm pack {_PACKAGE}` elsewhere, unpack"
-            " it, and name its folder with --ort-web"
+            f"--target web needs npm to fetch {_PACKAGE}; install Node.js, or run `npm pack {_PACKAGE}` elsewhere,"
+            " unpack it, and name its folder with --ort-web"
         )
     with tempfile.TemporaryDirectory() as work:
         command = [npm, "pack", _PACKAGE, "--pack-destination", work]
         try:
             result = subprocess.run(
-                command, cwd=work, capture_output=True, text=True, timeout=_PATIENCE, check=False, stdin=subprocess.DEVNULL
+                command,
+                cwd=work,
+                capture_output=True,
+                text=True,
+                timeout=_PATIENCE,
+                check=False,
+                stdin=subprocess.DEVNULL,
             )
         except subprocess.TimeoutExpired as error:
             raise UserError(f"`npm pack {_PACKAGE}` took more than {_PATIENCE} s; try again") from error

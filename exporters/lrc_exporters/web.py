@@ -23,11 +23,25 @@ FORMAT_VERSION = 1
 ENGINE_FILES = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
 
 _WORKER = "sw.js"
+_PAGE = "index.html"
 _VERSION_MARK = b"@VERSION@"
+
+# What the service says in headers, and what makes the page an application.
+_HEAD = """    <meta charset="utf-8">
+    <meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; \
+style-src 'self'; img-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; \
+form-action 'none'">
+    <meta name="referrer" content="no-referrer">
+    <meta name="theme-color" content="#f6f4ef" media="(prefers-color-scheme: light)">
+    <meta name="theme-color" content="#121518" media="(prefers-color-scheme: dark)">
+    <link rel="manifest" href="manifest.webmanifest">
+    <link rel="apple-touch-icon" href="icon-192.png">
+"""
 
 # Regular expressions that mean the same in JavaScript: literals, classes, repetition, and looking around.
 _SAME_IN_JAVASCRIPT = re.compile(
-    r"(?:\(\?<?[=!]|\)|\[\^?(?:\\x\{[0-9A-F]+\}|\\p\{M\}|[^\\\[\]&])+\]|\\x\{[0-9A-F]+\}|\{\d+,?\d*\}|[\w <>=:;,'\"`-])*"
+    r"(?:\(\?<?[=!]|\)|\[\^?(?:\\x\{[0-9A-F]+\}|\\p\{M\}|[^\\\[\]&])+\]|\\x\{[0-9A-F]+\}|\{\d+,?\d*\}"
+    r"|[\w <>=:;,'\"`-])*"
 )
 
 
@@ -79,7 +93,7 @@ def write_web(bundle: Path, out: Path, engine: Path) -> dict[str, int]:
             "tasks": [
                 # What the training settings say of the machine that they come from stays behind.
                 {
-                    "name": name or manifest.task,
+                    "name": name or manifest.training.get("task") or manifest.task,
                     "task": manifest.task,
                     "model": f"bundle/{model_file(name)}",
                     "languages": manifest.languages,
@@ -129,7 +143,8 @@ def check_tokenizer(document: dict[str, Any], where: str) -> None:
     found += [f"the added token {token['content']}" for token in document["added_tokens"] if not token["special"]]
     if found:
         raise BundleError(
-            f"{where}: the browser's code knows no tokenizer with {', '.join(found)}; serve this bundle with lrc_runtime"
+            f"{where}: the browser's code knows no tokenizer with {', '.join(found)}; serve this bundle with"
+            " lrc_runtime"
         )
 
 
@@ -144,11 +159,26 @@ def _steps(step: dict[str, Any] | None, key: str) -> Iterator[dict[str, Any]]:
 
 
 def _own_files() -> dict[str, bytes]:
-    """Returns what the runtime brings along, by where it stands in the folder."""
-    root = resources.files("lrc_runtime") / "web"
-    code = {f"lrc/{source.name}": source for source in root.iterdir() if source.name.endswith(".js")}
-    page = {source.name: source for source in (root / "page").iterdir()}
-    return {name: source.read_bytes() for name, source in sorted((code | page).items())}
+    """Returns what the runtime brings along, by where it stands in the folder: the page is that of the service."""
+    root = resources.files("lrc_runtime")
+    code = {f"lrc/{source.name}": source for source in (root / "web").iterdir() if source.name.endswith(".js")}
+    page = {source.name: source for source in (root / "serve" / "page").iterdir()}
+    own = {source.name: source for source in (root / "web" / "page").iterdir()}
+    files = {name: source.read_bytes() for name, source in sorted((code | page | own).items())}
+    files[_PAGE] = _alone(files[_PAGE].decode()).encode()
+    return files
+
+
+def _alone(page: str) -> str:
+    """Makes of the service's page one that stands alone."""
+    for old, new in (
+        ('    <meta charset="utf-8">\n', _HEAD),
+        (" The service itself does not: see openapi.json.", ""),
+    ):
+        if page.count(old) != 1:
+            raise ValueError(f"{_PAGE} has not exactly one {old!r}")
+        page = page.replace(old, new)
+    return page
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -168,6 +198,9 @@ def _describe(folder: Path) -> dict[str, dict[str, Any]]:
     """Returns size and SHA-256 of every file, by its path."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     return {
-        path.relative_to(folder).as_posix(): {"sha256": Folder(path.parent).sha256(path.name), "bytes": path.stat().st_size}
+        path.relative_to(folder).as_posix(): {
+            "sha256": Folder(path.parent).sha256(path.name),
+            "bytes": path.stat().st_size,
+        }
         for path in paths
     }

@@ -12,46 +12,58 @@ export { BundleError, InputError } from "./errors.js";
 
 const decoder = new TextDecoder();
 
-/** What `load` gives. */
+/** What `load` gives: the tasks of a bundle. */
 class Answerer {
   /**
-   * @param {any} manifest What `web.json` says of the bundle.
-   * @param {QuestionAnswerer | undefined} qa
-   * @param {ParaphraseDetector | undefined} pairs
+   * @param {any} manifest What `web.json` says.
+   * @param {Map<string, QuestionAnswerer | ParaphraseDetector>} tasks By name, in the order of the bundle.
    */
-  constructor(manifest, qa, pairs) {
+  constructor(manifest, tasks) {
     this.manifest = manifest;
-    this._qa = qa;
-    this._pairs = pairs;
+    this._tasks = tasks;
   }
 
   /**
    * Answers one question.
    * @param {string} question Tokens beyond the bundle's `max_question_length` are ignored.
    * @param {string} context The text to read, of any length.
-   * @param {{topK?: number, lang?: string}} [options] How many spans to give, which do not overlap, and the language of
-   *   the text, by which the score is calibrated where the bundle knows how.
+   * @param {{topK?: number, lang?: string, task?: string}} [options] How many spans to give, which do not overlap; the
+   *   language of the text, by which the score is calibrated where the bundle knows how; in a bundle of several tasks the
+   *   name of the one to ask, the first that answers questions when left out.
    * @returns {Promise<import("./decoding.js").Answer | import("./decoding.js").Answer[]>} The best answer, or with `topK`
    *   a list of at most that many, best first. A context without any token gives the empty answer, or an empty list.
-   * @throws {InputError} If a text is not a string or holds a lone surrogate, `topK` is below 1, or the bundle only
-   *   compares sentences.
+   * @throws {InputError} If a text is not a string or holds a lone surrogate, `topK` is below 1, or no task answers
+   *   questions.
    */
-  async answer(question, context, options = {}) {
-    if (!this._qa) throw new InputError("this bundle compares sentences and answers no questions; use compare");
-    return this._qa.answer(question, context, options);
+  async answer(question, context, { task, ...options } = {}) {
+    return this._find(QuestionAnswerer, "answers questions", task).answer(question, context, options);
   }
 
   /**
    * Compares two sentences.
    * @param {string} first
    * @param {string} second
-   * @param {{lang?: string}} [options]
+   * @param {{lang?: string, task?: string}} [options] As for `answer`.
    * @returns {Promise<import("./pairs.js").Comparison>}
-   * @throws {InputError} If a text is not a string or holds a lone surrogate, or the bundle only answers questions.
+   * @throws {InputError} If a text is not a string or holds a lone surrogate, or no task compares sentences.
    */
-  async compare(first, second, options = {}) {
-    if (!this._pairs) throw new InputError("this bundle answers questions and compares no sentences; use answer");
-    return this._pairs.compare(first, second, options);
+  async compare(first, second, { task, ...options } = {}) {
+    return this._find(ParaphraseDetector, "compares sentences", task).compare(first, second, options);
+  }
+
+  /**
+   * @template {QuestionAnswerer | ParaphraseDetector} T
+   * @param {new (...args: any[]) => T} kind
+   * @param {string} does What a task of this kind does, for the message.
+   * @param {string} [name]
+   * @returns {T}
+   */
+  _find(kind, does, name) {
+    for (const [known, task] of this._tasks) {
+      if (task instanceof kind && (name === undefined || name === known)) return task;
+    }
+    const which = name === undefined ? "no task" : `no task ${name}`;
+    throw new InputError(`the bundle has ${which} that ${does}; it has ${[...this._tasks.keys()].join(", ")}`);
   }
 }
 
@@ -84,13 +96,12 @@ export async function load(url, progress = () => {}) {
   const file = (/** @type {string} */ name) => /** @type {Uint8Array<ArrayBuffer>} */ (content.get(name));
   await start(file(engine));
   const words = new Tokenizer(JSON.parse(decoder.decode(file(tokenizer))));
-  /** @type {Record<string, any>} */
-  const found = {};
+  /** @type {Map<string, QuestionAnswerer | ParaphraseDetector>} */
+  const opened = new Map();
   for (const task of tasks) {
     const run = await session(file(task.model), weights.split("/").at(-1), file(weights));
-    const kind = task.task === "question-answering" ? QuestionAnswerer : ParaphraseDetector;
-    // As in Python, a command takes the first task that it is for.
-    found[task.task] ??= new kind(new Encoder(words, task.windowing), run, task);
+    const Kind = task.task === "question-answering" ? QuestionAnswerer : ParaphraseDetector;
+    opened.set(task.name, new Kind(new Encoder(words, task.windowing), run, task));
   }
-  return new Answerer(files.manifest, found["question-answering"], found.paraphrase);
+  return new Answerer(files.manifest, opened);
 }
