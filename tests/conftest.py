@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import BertConfig, BertModel
 from typer.testing import CliRunner
 
+from lrc.charsmap import build_charsmap
 from lrc.cli import app
 
 ROOT = Path(__file__).parent.parent
@@ -26,10 +28,18 @@ def data_dir() -> Path:
     return Path(name)
 
 
+# Letters and signs that are written in several ways, as the built-in backbone's tokenizer reads them.
+_FORMS = {
+    form: unicodedata.normalize("NFKC", form)
+    for form in map(chr, (*range(0xA0, 0x100), *range(0xFB00, 0xFB07), *range(0xFE70, 0xFEFD), *range(0xFF01, 0xFFEF)))
+    if unicodedata.normalize("NFKC", form) != form
+}
+
+
 def make_tokenizer(template: str = "roberta") -> Tokenizer:
     texts = [path.read_text(encoding="utf-8") for path in sorted(EXAMPLES.iterdir())]
     tokenizer = Tokenizer(models.Unigram())
-    tokenizer.normalizer = normalizers.NFKC()
+    tokenizer.normalizer = normalizers.Precompiled(build_charsmap(_FORMS))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     special = ["<s>", "<pad>", "</s>", "<unk>"]
     tokenizer.train_from_iterator(

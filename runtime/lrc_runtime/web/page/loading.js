@@ -25,6 +25,7 @@ export function showLoading(worker) {
       notice.replaceChildren(failed);
     }
     if (ready) {
+      notice.className = "hint";
       notice.replaceChildren("Nothing that you write leaves this device.");
       keep(notice);
     }

@@ -1,0 +1,115 @@
+"""Does the browser's JavaScript give the spans that lrc_runtime gives? XQuAD questions, as many in each language.
+
+python benchmarks/web_parity.py --bundle BUNDLE --web FOLDER --work WORK    (needs LRC_DATA_DIR and Node.js)
+
+FOLDER is what `lrc web BUNDLE --out FOLDER` wrote. What is in WORK already is not computed again, so that a run that
+was stopped goes on.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import random
+import statistics
+import subprocess
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import lrc_runtime
+from lrc.data.examples import BadExamples, Question
+from lrc.data.tasks import find_task, read_test
+from lrc_runtime.encoding import Ints
+from lrc_runtime.qa import QuestionAnswerer
+
+LANGS = ("en", "de", "es", "ar", "hi", "vi", "zh")
+
+
+def draw(root: Path, count: int, seed: int) -> list[Question]:
+    """Draws the same number of questions in each language, but for what is left over."""
+    rng = random.Random(seed)
+    task = find_task("xquad")
+    of = {lang: read_test(task, root, lang, BadExamples(False)) for lang in LANGS}
+    piles = [rng.sample(of[lang], -(-count // len(LANGS))) for lang in LANGS]
+    mixed = [example for row in zip(*piles, strict=True) for example in row][:count]
+    return [example for example in mixed if isinstance(example, Question)]
+
+
+def answer(qa: QuestionAnswerer, question: dict[str, Any]) -> dict[str, Any]:
+    """Answers one question, and records the logits of its batches."""
+    logits: list[float] = []
+    run = qa._run
+
+    def recorded(batch: dict[str, Ints]) -> dict[str, Any]:
+        outputs = run(batch)
+        for name in ("start_logits", "end_logits"):
+            logits.extend(outputs[name].ravel().tolist())
+        return outputs
+
+    qa._run = recorded
+    began = time.perf_counter()
+    found = qa.answer(question["question"], question["context"], lang=question["lang"])
+    milliseconds = 1000 * (time.perf_counter() - began)
+    qa._run = run
+    return {**asdict(found), "milliseconds": milliseconds, "logits": logits}
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bundle", type=Path, required=True)
+    parser.add_argument("--web", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--count", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    options.work.mkdir(parents=True, exist_ok=True)
+    asked, python, web = (options.work / f"{name}.jsonl" for name in ("questions", "python", "web"))
+    if not asked.exists():
+        drawn = draw(Path(os.environ["LRC_DATA_DIR"]), options.count, options.seed)
+        asked.write_text("".join(json.dumps(asdict(one)) + "\n" for one in drawn), encoding="utf-8")
+    questions = lines(asked)
+    with lrc_runtime.load_question_answerer(options.bundle, 1) as qa, python.open("a", 1, encoding="utf-8") as file:
+        for question in questions[len(lines(python)) :]:
+            file.write(json.dumps(answer(qa, question)) + "\n")
+    program = Path(__file__).with_suffix(".mjs")
+    subprocess.run(["node", program, options.web, asked, web], check=True)
+    report(questions, lines(python), lines(web))
+
+
+def report(questions: list[dict[str, Any]], python: list[dict[str, Any]], web: list[dict[str, Any]]) -> None:
+    """Prints how often the two agree, by language, and every question on which they do not."""
+    rows = list(zip(questions, python, web, strict=True))
+    same = {lang: [0, 0] for lang in LANGS}
+    for question, ours, theirs in rows:
+        equal = (ours["start"], ours["end"]) == (theirs["start"], theirs["end"])
+        same[question["lang"]][0] += equal
+        same[question["lang"]][1] += 1
+        assert theirs["text"] == question["context"][theirs["start"] : theirs["end"]]
+        if not equal:
+            print(
+                f"{question['lang']} {question['id']}: {ours['text']!r} {ours['score']:.4f} and {theirs['text']!r}"
+                f" {theirs['score']:.4f}"
+            )
+    print("same span:", ", ".join(f"{lang} {equal} of {count}" for lang, (equal, count) in same.items()))
+    assert all(len(ours["logits"]) == len(theirs["logits"]) for _, ours, theirs in rows)
+    off = np.concatenate([np.abs(np.subtract(ours["logits"], theirs["logits"])) for _, ours, theirs in rows])
+    spread = np.concatenate([ours["logits"] for _, ours, _ in rows]).std()
+    print(f"logits: {len(off)}, standard deviation {spread:.2f}; they differ by {off.mean():.4f} in the mean,", end=" ")
+    print(f"{np.percentile(off, 99):.4f} at the 99th percentile, {off.max():.4f} at most")
+    scores = [abs(ours["score"] - theirs["score"]) for _, ours, theirs in rows]
+    print(f"scores: differ by {statistics.mean(scores):.4f} in the mean, {max(scores):.4f} at most")
+    for name, found in (("lrc_runtime", python), ("JavaScript", web)):
+        times = [one["milliseconds"] for one in itertools.islice(found, 3, None)]
+        print(f"{name}: {statistics.median(times):.0f} ms a question in the median, one thread")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+// Holds the JavaScript to what the Python runtime wrote into the folder LRC_VECTORS.
+
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import path from "node:path";
+import test from "node:test";
+
+import { InputError } from "../../runtime/lrc_runtime/web/errors.js";
+import { QuestionAnswerer } from "../../runtime/lrc_runtime/web/qa.js";
+import { Text } from "../../runtime/lrc_runtime/web/text.js";
+import { Tokenizer } from "../../runtime/lrc_runtime/web/tokenizer.js";
+import { Encoder } from "../../runtime/lrc_runtime/web/windows.js";
+
+const folder = /** @type {string} */ (process.env.LRC_VECTORS);
+const read = (name) => JSON.parse(fs.readFileSync(path.join(folder, name), "utf8"));
+const vectors = read("vectors.json");
+const encoder = new Encoder(new Tokenizer(read("tokenizer.json")), vectors.windowing);
+const flat = ({ ids, starts, ends }) => [ids, starts, ends];
+const input = ({ ids, types, contextStart, starts, ends }) => [ids, types, contextStart, starts, ends];
+
+test("tokens and their offsets", () => {
+  assert.ok(vectors.tokens.length > 1500);
+  for (const [text, expected] of vectors.tokens) {
+    assert.deepEqual(flat(encoder.tokenize(new Text(text))), expected, JSON.stringify(text));
+  }
+});
+
+test("tokens of a text that is taken in parts", () => {
+  const [text, expected] = vectors.long;
+  assert.deepEqual(flat(encoder.tokenize(new Text(text))), expected);
+});
+
+test("windows", () => {
+  for (const [question, context, expected] of vectors.windows) {
+    const [asked, text] = [question, context].map((one) => encoder.tokenize(new Text(one)));
+    assert.deepEqual(encoder.windows(asked, text).map(input), expected);
+  }
+});
+
+test("pairs", () => {
+  for (const [[first, second, offsets], expected] of vectors.pairs) {
+    const tokens = { ids: second, starts: offsets.map(([start]) => start), ends: offsets.map(([, end]) => end) };
+    assert.deepEqual(input(encoder.pair({ ids: first, starts: [], ends: [] }, tokens)), expected);
+  }
+});
+
+test("batches, spans, scores and offsets in both units", async () => {
+  for (const vector of vectors.answers) {
+    const batches = [...vector.batches];
+    const run = async ({ shape, feeds }) => {
+      const expected = batches.shift();
+      assert.deepEqual(shape, expected.shape);
+      for (const [name, values] of Object.entries(feeds)) assert.deepEqual(Array.from(values, Number), expected.feeds[name]);
+      const logits = Object.entries(expected.logits);
+      const numbers = (values) => Float32Array.from(values, (value) => (value === "inf" ? Infinity : Number(value)));
+      return Object.fromEntries(logits.map(([name, values]) => [name, { data: numbers(values), dims: shape }]));
+    };
+    const qa = new QuestionAnswerer(encoder, run, { decoding: { max_answer_length: 8 }, calibration: vector.calibration });
+    const found = await qa.answer(vector.question, vector.context, { topK: vector.topK, lang: "hi" });
+    assert.equal(batches.length, 0);
+    assert.equal(found.length, vector.answers.length);
+    for (const [rank, expected] of vector.answers.entries()) {
+      const { score, noAnswer, utf16Start, utf16End, ...rest } = found[rank];
+      const { text, start, end, utf16_start, utf16_end } = expected;
+      assert.deepEqual([rest, utf16Start, utf16End], [{ text, start, end }, utf16_start, utf16_end]);
+      assert.equal(vector.context.slice(utf16Start, utf16End), text);
+      assert.ok(Math.abs(score - expected.score) < 1e-9 && Math.abs(noAnswer - expected.no_answer) < 1e-9);
+    }
+  }
+});
+
+test("what is no text is refused", () => {
+  for (const text of [3, null, "a\ud800b", "\udc00"]) assert.throws(() => new Text(text), InputError);
+});
