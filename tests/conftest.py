@@ -12,6 +12,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import BertConfig, BertModel
 from typer.testing import CliRunner
 
+from lrc import ort_web
 from lrc.charsmap import build_charsmap
 from lrc.cli import app
 
@@ -34,6 +35,14 @@ _FORMS = {
     for form in map(chr, (*range(0xA0, 0x100), *range(0xFB00, 0xFB07), *range(0xFE70, 0xFEFD), *range(0xFF01, 0xFFEF)))
     if unicodedata.normalize("NFKC", form) != form
 }
+
+
+def ort_web_or_skip() -> None:
+    """Skips a test that needs onnxruntime-web where npm does not give it."""
+    try:
+        ort_web.find_engine(None)
+    except ort_web.UserError as error:
+        pytest.skip(str(error))
 
 
 def make_tokenizer(template: str = "roberta") -> Tokenizer:

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from lrc.study.plan import read_study
-from tests.conftest import ROOT, data_dir
+from tests.conftest import ROOT, data_dir, ort_web_or_skip
 from tests.runtime.serve.server import start
 
 # Where `lrc serve` listens unless told otherwise.
 USUAL = "http://127.0.0.1:8000"
 RESULTS = ROOT / "benchmarks" / "results"
 DOCUMENTS = ["README.md", "docs/data.md", "docs/run.md", "docs/bundle.md", "docs/method.md", "docs/study.md"]
-DOCUMENTS += ["docs/runtime.md", "docs/service.md"]
+DOCUMENTS += ["docs/runtime.md", "docs/service.md", "docs/web.md"]
 # Run elsewhere: the environment by .ci/run, the demo and the devices' environments by test_environments.py.
 # Downloads are tested against a server on loopback.
 ELSEWHERE = ("lrc data get ", "make ", "python3 -m venv", ".venv", "pip ", "LRC_OPTIMUM_PYTHON")
@@ -33,6 +33,8 @@ def blocks(document: str, language: str) -> list[str]:
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_commands_of_a_document_run(document: str, tiny: Path, tmp_path: Path) -> None:
     environment = {**os.environ, "LRC_DATA_DIR": str(data_dir())}
+    if document == "docs/web.md":
+        ort_web_or_skip()
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     with ExitStack() as serving:
         run_document(document, tiny, tmp_path, environment, serving)
