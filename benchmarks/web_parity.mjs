@@ -1,14 +1,14 @@
 // Answers questions as the browser does, from the files of a folder that `lrc web` wrote. See web_parity.py.
 //
-// node benchmarks/web_parity.mjs FOLDER QUESTIONS.jsonl ANSWERS.jsonl
+// node benchmarks/web_parity.mjs FOLDER QUESTIONS.jsonl ANSWERS.jsonl [MODEL.onnx]
 //
-// Goes on where an ANSWERS.jsonl of before ends.
+// Goes on where an ANSWERS.jsonl of before ends. MODEL.onnx takes the place of the folder's graph.
 
 import fs from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 
-const [folder, questions, answers] = process.argv.slice(2);
+const [folder, questions, answers, model] = process.argv.slice(2);
 const part = (/** @type {string} */ name) => import(pathToFileURL(path.resolve(folder, "lrc", name)).href);
 const { QuestionAnswerer } = await part("qa.js");
 const { Tokenizer } = await part("tokenizer.js");
@@ -19,7 +19,7 @@ const read = (/** @type {string} */ name) => fs.readFileSync(path.join(folder, n
 const manifest = JSON.parse(read("web.json").toString());
 const task = manifest.tasks.find((/** @type {any} */ one) => one.task === "question-answering");
 await start(read(manifest.engine));
-const run = await session(read(task.model), path.basename(manifest.weights), read(manifest.weights));
+const run = await session(model ? fs.readFileSync(model) : read(task.model), path.basename(manifest.weights), read(manifest.weights));
 /** @type {any[]} */
 let batches = [];
 const recorded = async (/** @type {any} */ batch) => {

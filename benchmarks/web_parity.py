@@ -4,6 +4,11 @@ python benchmarks/web_parity.py --bundle BUNDLE --web FOLDER --work WORK    (nee
 
 FOLDER is what `lrc web BUNDLE --out FOLDER` wrote. What is in WORK already is not computed again, so that a run that
 was stopped goes on.
+
+int8 activations are rounded anew in every layer, so that the last bit of one float can decide on which side of a step
+many others fall. `--unrounded` asks with the same weights but leaves activations as they are, which tells a fault of
+the port from rounding; `--nudge 1e-7` compares lrc_runtime, instead of the browser's code, with itself after the scale
+of its first layer norm has changed by so much, which tells what rounding alone does.
 """
 
 import argparse
@@ -19,12 +24,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
+from onnx import helper, numpy_helper
 
 import lrc_runtime
 from lrc.data.examples import BadExamples, Question
 from lrc.data.tasks import find_task, read_test
 from lrc_runtime.encoding import Ints
 from lrc_runtime.qa import QuestionAnswerer
+from lrc_runtime.session import Session
 
 LANGS = ("en", "de", "es", "ar", "hi", "vi", "zh")
 
@@ -37,6 +45,44 @@ def draw(root: Path, count: int, seed: int) -> list[Question]:
     piles = [rng.sample(of[lang], -(-count // len(LANGS))) for lang in LANGS]
     mixed = [example for row in zip(*piles, strict=True) for example in row][:count]
     return [example for example in mixed if isinstance(example, Question)]
+
+
+def unround(model: onnx.ModelProto) -> None:
+    """Takes the rounding of activations out of an int8 graph; its weights stay as they are."""
+    weights = {tensor.name: tensor for tensor in model.graph.initializer}
+    for node in list(model.graph.node):
+        if node.op_type == "DynamicQuantizeLinear":
+            # What is "quantised" is the value itself, at scale 1.
+            place = list(model.graph.node).index(node)
+            one = helper.make_tensor("", onnx.TensorProto.FLOAT, [], [1.0])
+            model.graph.node.insert(place, helper.make_node("Constant", [], [node.output[1]], value=one))
+            node.op_type = "Identity"
+            del node.output[1:]
+        elif node.op_type == "MatMulInteger":
+            tensor = weights[node.input[1]]
+            if tensor.data_type == onnx.TensorProto.INT8:
+                zero = numpy_helper.to_array(weights[node.input[3]]) if len(node.input) > 3 else np.int8(0)
+                values = numpy_helper.to_array(tensor).astype(np.float32) - zero.astype(np.float32)
+                tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+            node.op_type = "MatMul"
+            del node.input[2:]
+
+
+def nudge(model: onnx.ModelProto, share: float) -> None:
+    """Changes the scale of the first layer norm by a share of itself."""
+    name = next(node.input[1] for node in model.graph.node if node.op_type == "LayerNormalization")
+    tensor = next(tensor for tensor in model.graph.initializer if tensor.name == name)
+    values = numpy_helper.to_array(tensor)
+    noise = 1 + share * np.random.default_rng(0).standard_normal(values.shape)
+    tensor.CopyFrom(numpy_helper.from_array((values * noise).astype(np.float32), name))
+
+
+def write_answers(options: argparse.Namespace, questions: list[dict[str, Any]], graph: Path, to: Path) -> None:
+    """Answers with lrc_runtime and a graph in place of the bundle's."""
+    with lrc_runtime.load_question_answerer(options.bundle, 1) as qa, to.open("a", 1, encoding="utf-8") as file:
+        qa._run = Session(graph, 1)
+        for question in questions[len(lines(to)) :]:
+            file.write(json.dumps(answer(qa, question)) + "\n")
 
 
 def answer(qa: QuestionAnswerer, question: dict[str, Any]) -> dict[str, Any]:
@@ -69,18 +115,35 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--unrounded", action="store_true")
+    parser.add_argument("--nudge", type=float)
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
-    asked, python, web = (options.work / f"{name}.jsonl" for name in ("questions", "python", "web"))
+    asked = options.work / "questions.jsonl"
     if not asked.exists():
         drawn = draw(Path(os.environ["LRC_DATA_DIR"]), options.count, options.seed)
         asked.write_text("".join(json.dumps(asdict(one)) + "\n" for one in drawn), encoding="utf-8")
     questions = lines(asked)
-    with lrc_runtime.load_question_answerer(options.bundle, 1) as qa, python.open("a", 1, encoding="utf-8") as file:
-        for question in questions[len(lines(python)) :]:
-            file.write(json.dumps(answer(qa, question)) + "\n")
+    kind = "unrounded" if options.unrounded else "int8"
+    graph = options.bundle / "model.onnx"
+    if options.unrounded:
+        model = onnx.load(graph)
+        unround(model)
+        graph = options.work / "unrounded.onnx"
+        onnx.save(model, graph)
+    python = options.work / f"python-{kind}.jsonl"
+    write_answers(options, questions, graph, python)
+    if options.nudge is not None:
+        model = onnx.load(graph)
+        nudge(model, options.nudge)
+        onnx.save(model, options.work / "nudged.onnx")
+        other = options.work / f"nudged-{kind}-{options.nudge}.jsonl"
+        write_answers(options, questions, options.work / "nudged.onnx", other)
+        report(questions, lines(python), lines(other))
+        return
+    web = options.work / f"web-{kind}.jsonl"
     program = Path(__file__).with_suffix(".mjs")
-    subprocess.run(["node", program, options.web, asked, web], check=True)
+    subprocess.run(["node", program, options.web, asked, web, *([graph] if options.unrounded else [])], check=True)
     report(questions, lines(python), lines(web))
 
 
@@ -106,7 +169,7 @@ def report(questions: list[dict[str, Any]], python: list[dict[str, Any]], web: l
     print(f"{np.percentile(off, 99):.4f} at the 99th percentile, {off.max():.4f} at most")
     scores = [abs(ours["score"] - theirs["score"]) for _, ours, theirs in rows]
     print(f"scores: differ by {statistics.mean(scores):.4f} in the mean, {max(scores):.4f} at most")
-    for name, found in (("lrc_runtime", python), ("JavaScript", web)):
+    for name, found in (("lrc_runtime", python), ("the other", web)):
         times = [one["milliseconds"] for one in itertools.islice(found, 3, None)]
         print(f"{name}: {statistics.median(times):.0f} ms a question in the median, one thread")
 
