@@ -165,10 +165,10 @@ def report(questions: list[dict[str, Any]], python: list[dict[str, Any]], web: l
     assert all(len(ours["logits"]) == len(theirs["logits"]) for _, ours, theirs in rows)
     off = np.concatenate([np.abs(np.subtract(ours["logits"], theirs["logits"])) for _, ours, theirs in rows])
     spread = np.concatenate([ours["logits"] for _, ours, _ in rows]).std()
-    print(f"logits: {len(off)}, standard deviation {spread:.2f}; they differ by {off.mean():.4f} in the mean,", end=" ")
-    print(f"{np.percentile(off, 99):.4f} at the 99th percentile, {off.max():.4f} at most")
+    print(f"logits: {len(off)}, standard deviation {spread:.2f}; they differ by {off.mean():.2g} in the mean,", end=" ")
+    print(f"{np.percentile(off, 99):.2g} at the 99th percentile, {off.max():.2g} at most")
     scores = [abs(ours["score"] - theirs["score"]) for _, ours, theirs in rows]
-    print(f"scores: differ by {statistics.mean(scores):.4f} in the mean, {max(scores):.4f} at most")
+    print(f"scores: differ by {statistics.mean(scores):.2g} in the mean, {max(scores):.2g} at most")
     for name, found in (("lrc_runtime", python), ("the other", web)):
         times = [one["milliseconds"] for one in itertools.islice(found, 3, None)]
         print(f"{name}: {statistics.median(times):.0f} ms a question in the median, one thread")
