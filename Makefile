@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench install
+.PHONY: demo test lint bench docs install
 
 install: $(VENV)/installed
 
@@ -25,3 +25,6 @@ lint: install
 
 bench: install
 	$(BIN)/python benchmarks/latency.py
+
+docs: install
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs . build/docs

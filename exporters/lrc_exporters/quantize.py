@@ -6,7 +6,6 @@ from pathlib import Path
 
 import onnx
 import onnxruntime as ort
-from onnxruntime.quantization.matmul_nbits_quantizer import DefaultWeightOnlyQuantConfig, MatMulNBitsQuantizer
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from lrc_runtime.errors import LrcError
@@ -83,6 +82,9 @@ def halve(source: Path, target: Path) -> None:
 
 
 def _four_bits(model: onnx.ModelProto, names: list[str]) -> onnx.ModelProto:
+    # Imported late: it makes the whole process log at level INFO, and the tracing of the graph is talkative.
+    from onnxruntime.quantization.matmul_nbits_quantizer import DefaultWeightOnlyQuantConfig, MatMulNBitsQuantizer
+
     excluded = [node.name for node in model.graph.node if node.op_type == "MatMul" and node.name not in names]
     # Level 4 multiplies in 8-bit integers, the fastest kernel that a CPU has.
     config = DefaultWeightOnlyQuantConfig(block_size=BLOCK, is_symmetric=True, accuracy_level=4)

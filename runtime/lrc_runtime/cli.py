@@ -103,12 +103,8 @@ def _settings(options: argparse.Namespace) -> Settings:
     return Settings(**given)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command.
-
-    Returns:
-        The exit code: 0, or 2 for a user's error.
-    """
+def command_line() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """Returns the parser of the command line, and those of its commands by name."""
     parser = argparse.ArgumentParser(prog="lrc-runtime", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     ask_parser = commands.add_parser("ask", help="answer a question from a text file")
@@ -128,7 +124,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     _add_serve_options(serve_parser)
     for each in (ask_parser, compare_parser, bench_parser):
         each.add_argument("--json", action="store_true", help="print JSON")
-    options = parser.parse_args(argv)
+    return parser, commands.choices
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command.
+
+    Returns:
+        The exit code: 0, or 2 for a user's error.
+    """
+    options = command_line()[0].parse_args(argv)
     try:
         if options.command == "serve":
             serve(options.bundle, _settings(options))

@@ -6,82 +6,120 @@ import re
 import shlex
 import subprocess
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import typer
 
+from lrc.cli import app
 from lrc.study.plan import read_study
-from tests.conftest import ROOT, data_dir, ort_web_or_skip
-from tests.runtime.serve.server import start
+from lrc_runtime import cli as runtime
+from tests.conftest import ROOT, data_dir, lrc
 
-# Where `lrc serve` listens unless told otherwise.
-USUAL = "http://127.0.0.1:8000"
 RESULTS = ROOT / "benchmarks" / "results"
-DOCUMENTS = ["README.md", "docs/data.md", "docs/run.md", "docs/bundle.md", "docs/method.md", "docs/study.md"]
-DOCUMENTS += ["docs/runtime.md", "docs/service.md", "docs/web.md"]
-# Run elsewhere: the environment by .ci/run, the demo and the devices' environments by test_environments.py.
-# Downloads are tested against a server on loopback.
+PAGES = [ROOT / "README.md", ROOT / "examples" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [str(path.relative_to(ROOT)) for path in PAGES]
+# Run elsewhere: the environment by .ci/run, the demo and the devices' environments by test_environments.py, the
+# examples by test_examples.py. Downloads are tested against a server on loopback.
 ELSEWHERE = ("lrc data get ", "make ", "python3 -m venv", ".venv", "pip ", "LRC_OPTIMUM_PYTHON")
+ELSEWHERE += ("python examples/", "LRC_BUNDLE=", "docker ")
+# Only held to the command line: what needs other machines, the whole study, which docs/study.md runs, and answers that
+# only a model that has learned something can give.
+PARSED = ("--provider", "studies/methods", "--generator self")
 
 
-def blocks(document: str, language: str) -> list[str]:
+def blocks(document: str, languages: str) -> list[tuple[str, str]]:
+    """Returns the code of a document in these languages, each with its language."""
     text = (ROOT / document).read_text(encoding="utf-8")
-    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.S)
+    return re.findall(rf"^```({languages})\n(.*?)^```", text, flags=re.S | re.M)
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
-def test_commands_of_a_document_run(document: str, tiny: Path, tmp_path: Path) -> None:
-    environment = {**os.environ, "LRC_DATA_DIR": str(data_dir())}
-    if document == "docs/web.md":
-        ort_web_or_skip()
+def commands(block: str) -> list[str]:
+    return [line for line in block.splitlines() if line.strip() and not line.startswith(ELSEWHERE)]
+
+
+WITH_CODE = [
+    name for name in DOCUMENTS if any(kind == "python" or commands(code) for kind, code in blocks(name, "sh|python"))
+]
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the examples, in which the commands of a document run."""
     (tmp_path / "examples").symlink_to(ROOT / "examples")
-    with ExitStack() as serving:
-        run_document(document, tiny, tmp_path, environment, serving)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
-def run_document(document: str, tiny: Path, tmp_path: Path, environment: dict[str, str], serving: ExitStack) -> None:
-    address = USUAL
-    for block in blocks(document, "sh"):
-        for line in block.splitlines():
-            if not line.strip() or line.startswith(ELSEWHERE):
-                continue
-            if line.startswith("lrc serve "):
-                # Goes on until the document ends, or serves something else.
-                serving.close()
-                bundles = [tmp_path / name for name in line.split()[2:]]
-                address = serving.enter_context(start(tmp_path / "log", *bundles, module="lrc.cli")).address
-                continue
-            line = line.replace(USUAL, address)
-            words = shlex.split(os.path.expandvars(line.replace("$LRC_DATA_DIR", environment["LRC_DATA_DIR"])), True)
-            if words[0] == "lrc-runtime":
-                run(
-                    ["-c", "import sys; from lrc_runtime.cli import main; sys.exit(main())", *words[1:]],
-                    tmp_path,
-                    environment,
-                )
-                continue
-            if words[0] == "mv":
-                (tmp_path / words[1]).rename(tmp_path / words[2])
-                continue
-            if words[0] in ("python", "schemathesis"):
-                # Briefly: the tests of the service run them at length.
-                words[-1] = "2"
-                module = ["-m", "schemathesis.cli"] if words[0] == "schemathesis" else ["-m", "tests.serve_fuzz"]
-                run([*module, *words[1 if words[0] == "schemathesis" else 2 :]], tmp_path, environment)
-                continue
-            assert words[0] == "lrc", line
-            if words[1] in ("train", "data", "pseudo"):
-                words += ["--backbone", str(tiny)]
-            if words[1] == "train":
-                words += ["--steps", "2"]
-            if words[1] == "study":
-                words[2] = str(short_study(ROOT / words[2], tiny, tmp_path))
-            if words[1] == "eval":
-                words += ["--limit", "8"]
-            run(["-c", "from lrc.cli import main; main()", *words[1:]], tmp_path, environment)
-    for program in blocks(document, "python"):
-        run(["-c", program.replace(USUAL, address)], tmp_path, environment)
+@pytest.mark.parametrize("document", WITH_CODE)
+def test_code_of_a_document_runs(document: str, tiny: Path, desk: Path, request: pytest.FixtureRequest) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    if re.search(r"LRC_DATA_DIR|--task (xquad|mlqa|pawsx|tydiqa)", text):
+        data_dir()
+    # Pages that begin with a run or a bundle at hand find one.
+    for name, fixture in (("german", "qa"), ("pairs", "pair")):
+        for folder, kind in (("runs", "run"), ("bundles", "bundle")):
+            if f"{folder}/{name}" in text and f"--out {folder}/{name}" not in text:
+                (desk / folder).mkdir(exist_ok=True)
+                (desk / folder / name).symlink_to(request.getfixturevalue(f"{fixture}_{kind}"))
+    for language, code in blocks(document, "sh|python"):
+        if language == "python":
+            run(["-c", code], desk)
+            continue
+        for line in commands(code):
+            words = shlex.split(os.path.expandvars(line), comments=True)
+            if any(part in line for part in PARSED):
+                parse(words)
+            elif words[0] == "lrc-runtime":
+                assert runtime.main(words[1:]) == 0, line
+            else:
+                assert words[0] == "lrc", line
+                lrc(*shortened(words, tiny, desk)[1:])
+
+
+def shortened(words: list[str], backbone: Path, folder: Path) -> list[str]:
+    """Returns the command with a tiny backbone, few steps and few examples."""
+    if words[1] == "study":
+        words[2] = str(short_study(ROOT / words[2], backbone, folder))
+    if words[1] in ("train", "data", "pseudo"):
+        words += ["--backbone", str(backbone)]
+    if words[1] == "train":
+        words += ["--steps", "2"]
+    if words[1] == "eval":
+        words += ["--limit", "8"]
+    return words
+
+
+def parse(words: list[str]) -> None:
+    """Reads a command line, which fails at an option that does not exist, and does nothing."""
+    if words[0] == "lrc-runtime":
+        runtime.command_line()[0].parse_args(words[1:])
+        return
+    command, rest = typer.main.get_command(app), words[1:]
+    while hasattr(command, "commands"):
+        command, rest = command.commands[rest[0]], rest[1:]
+    command.make_context(words[1], rest)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("lrc bench bundles/x --provide cuda", "--provide"),
+        ("lrc bench --provider cuda", "bundle"),
+        ("lrc-runtime bench x --provider tpu", "2"),
+    ],
+)
+def test_a_wrong_command_line_of_a_document_is_found(line: str, said: str) -> None:
+    with pytest.raises(BaseException, match=said):
+        parse(line.split())
+
+
+@pytest.mark.slow
+def test_tutorial_answers_as_written(desk: Path) -> None:
+    for _, code in blocks("docs/tutorial.md", "sh"):
+        for line in commands(code):
+            printed = lrc(*shlex.split(line)[1:])
+    assert "5,199" in printed
 
 
 def short_study(file: Path, tiny: Path, folder: Path) -> Path:
@@ -95,17 +133,17 @@ def short_study(file: Path, tiny: Path, folder: Path) -> Path:
 
 
 def test_study_files_of_a_document_plan_their_runs(tmp_path: Path) -> None:
-    [text] = blocks("docs/study.md", "toml")
+    [(_, text)] = blocks("docs/study.md", "toml")
     (tmp_path / "study.toml").write_text(text, encoding="utf-8")
     study = read_study(tmp_path / "study.toml")
     assert len(study.cells) == 18 and len(study.search) == 3
 
 
 def test_inputs_and_studies_of_the_results_are_whole(tmp_path: Path) -> None:
-    environment = {**os.environ, "LRC_DATA_DIR": str(data_dir())}
-    run([str(ROOT / "benchmarks" / "pseudo_inputs.py"), "work"], tmp_path, environment)
+    data_dir()
+    run([str(ROOT / "benchmarks" / "pseudo_inputs.py"), "work"], tmp_path)
     assert len(json.loads((tmp_path / "work" / "en.json").read_text(encoding="utf-8"))["data"]) > 100
-    run([str(ROOT / "benchmarks" / "method_inputs.py"), "texts", "work"], tmp_path, environment)
+    run([str(ROOT / "benchmarks" / "method_inputs.py"), "texts", "work"], tmp_path)
     for path in RESULTS.glob("*/*.toml"):
         made = re.findall(r"(?:--out|mix) (\S+)", (path.parent / "README.md").read_text(encoding="utf-8"))
         files = {name.replace("$n", str(n)).replace("$s", str(s)) for name in made for n in (16, 64) for s in (0, 1, 2)}
@@ -125,21 +163,19 @@ def test_texts_of_the_method_are_mixed(tmp_path: Path) -> None:
         "hi.jsonl",
         "zh.jsonl",
     ]
-    run(mix, tmp_path, dict(os.environ))
+    run(mix, tmp_path)
     lines = (tmp_path / "out" / "all.jsonl").read_text(encoding="utf-8").splitlines()
     assert len(set(lines)) == 12 and {line[:2] for line in lines} == {"ar", "hi", "zh"}
 
 
-def run(arguments: list[str], folder: Path, environment: dict[str, str]) -> None:
-    result = subprocess.run(
-        [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
+def run(arguments: list[str], folder: Path) -> None:
+    result = subprocess.run([sys.executable, *arguments], cwd=folder, capture_output=True, text=True, check=False)
     assert result.returncode == 0, f"{arguments}\n{result.stderr}"
 
 
 def test_documents_link_to_what_exists() -> None:
     results = [str(path.relative_to(ROOT)) for path in RESULTS.glob("*/README.md")]
-    assert len(results) == 5
+    assert len(results) == 4
     for document in DOCUMENTS + results:
         text = (ROOT / document).read_text(encoding="utf-8")
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):

@@ -1,5 +1,7 @@
 """int8 graphs: what is quantised, how far, and that the compiler refuses what did not work."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -208,3 +210,8 @@ def test_blocks_of_any_table_are_close() -> None:
     signed = np.concatenate([packed & 15, packed >> 4], axis=1).astype(np.float32) - 8
     error = (signed.reshape(3, 2, BLOCK) * scales[..., None].astype(np.float32)).reshape(3, 64) - table
     assert np.sqrt(np.square(error).mean(axis=1) / np.square(table).mean(axis=1)).max() < 0.1
+
+
+def test_compiler_leaves_logging_as_it_is() -> None:
+    program = "import logging, lrc_exporters.quantize; assert not logging.getLogger().handlers"
+    subprocess.run([sys.executable, "-c", program], check=True)
