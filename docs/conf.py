@@ -4,10 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from docutils import nodes
-from docutils.statemachine import StringList
 from sphinx.application import Sphinx
-from sphinx.util.docutils import SphinxDirective
 
 import lrc
 from lrc_runtime.cli import command_line
@@ -28,10 +25,14 @@ exclude_patterns = [".*", "build", "dist", "runs", "studies", "bundles", "demo",
 source_suffix = {".md": "markdown"}
 myst_heading_anchors = 3
 
+# Two hyphens begin an option and are not a dash.
+smartquotes = False
 # Docstrings have code in single backticks.
 default_role = "code"
-autodoc_typehints = "description"
-autodoc_typehints_description_target = "documented"
+autodoc_typehints_format = "short"
+python_maximum_signature_line_length = 100
+# Attributes as a list in the class, each with the words of its docstring.
+napoleon_use_ivar = True
 autodoc_member_order = "bysource"
 python_use_unqualified_type_names = True
 nitpicky = True
@@ -52,33 +53,22 @@ html_show_sphinx = False
 html_theme_options = {"navigation_with_keys": True}
 
 
-class CommandLine(SphinxDirective):
-    """Writes down the options of `lrc` or `lrc-runtime` from the code that reads them."""
-
-    required_arguments = 1
-
-    def run(self) -> list[nodes.Node]:
-        """Returns the sections of all commands."""
-        text = {"lrc": _typer_help, "lrc-runtime": _argparse_help}[self.arguments[0]]()
-        node = nodes.Element()
-        self.state.nested_parse(StringList(text.splitlines(), self.arguments[0]), 0, node, match_titles=True)
-        return node.children
-
-
-def _typer_help() -> str:
-    command = [sys.executable, "-m", "typer", "lrc.cli", "utils", "docs", "--name", "lrc"]
-    text = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    # The page has the title.
-    return text.partition("\n")[2]
-
-
-def _argparse_help() -> str:
-    parts = []
-    for name, parser in command_line()[1].items():
-        parts.append(f"## `lrc-runtime {name}`\n\n```text\n{parser.format_help()}```\n")
-    return "\n".join(parts)
-
-
 def setup(app: Sphinx) -> None:
-    """Registers the directive."""
-    app.add_directive("command-line", CommandLine)
+    """Fills the page of the commands while the pages are read."""
+    app.connect("source-read", _write_commands)
+
+
+def _write_commands(_app: Sphinx, page: str, source: list[str]) -> None:
+    if page != "docs/reference/commands":
+        return
+    typer = [sys.executable, "-m", "typer", "lrc.cli", "utils", "docs", "--name", "lrc"]
+    text = subprocess.run(typer, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    # Its first line is a title, which the page has.
+    parts = [
+        source[0],
+        text.partition("\n")[2],
+        "## `lrc-runtime`\n\nThe runtime's own command, for devices without lrc.",
+    ]
+    for name, parser in command_line()[1].items():
+        parts.append(f"### `lrc-runtime {name}`\n\n```text\n{parser.format_help()}```")
+    source[0] = "\n\n".join(parts)
