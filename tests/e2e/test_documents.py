@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,10 @@ from lrc.cli import app
 from lrc.study.plan import read_study
 from lrc_runtime import cli as runtime
 from tests.conftest import ROOT, data_dir, lrc
+from tests.runtime.serve.server import start
 
+# Where `lrc serve` listens unless told otherwise.
+USUAL = "http://127.0.0.1:8000"
 RESULTS = ROOT / "benchmarks" / "results"
 PAGES = [ROOT / "README.md", ROOT / "examples" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 DOCUMENTS = [str(path.relative_to(ROOT)) for path in PAGES]
@@ -62,19 +66,36 @@ def test_code_of_a_document_runs(document: str, tiny: Path, desk: Path, request:
             if f"{folder}/{name}" in text and f"--out {folder}/{name}" not in text:
                 (desk / folder).mkdir(exist_ok=True)
                 (desk / folder / name).symlink_to(request.getfixturevalue(f"{fixture}_{kind}"))
+    with ExitStack() as serving:
+        run_code(document, tiny, desk, serving)
+
+
+def run_code(document: str, backbone: Path, folder: Path, serving: ExitStack) -> None:
+    address = USUAL
     for language, code in blocks(document, "sh|python"):
+        code = code.replace(USUAL, address)
         if language == "python":
-            run(["-c", code], desk)
+            run(["-c", code], folder)
             continue
         for line in commands(code):
-            words = shlex.split(os.path.expandvars(line), comments=True)
+            words = shlex.split(os.path.expandvars(line.replace(USUAL, address)), comments=True)
             if any(part in line for part in PARSED):
                 parse(words)
+            elif line.startswith("lrc serve "):
+                # Goes on until the document ends, or serves something else.
+                serving.close()
+                address = serving.enter_context(start(folder / "log", *words[2:], module="lrc.cli")).address
+            elif words[0] == "mv":
+                Path(words[1]).rename(words[2])
+            elif words[0] in ("python", "schemathesis"):
+                # Briefly: the tests of the service run them at length.
+                module = {"python": "tests.serve_fuzz", "schemathesis": "schemathesis.cli"}[words[0]]
+                run(["-m", module, *words[2 if words[0] == "python" else 1 : -1], "2"], folder)
             elif words[0] == "lrc-runtime":
                 assert runtime.main(words[1:]) == 0, line
             else:
                 assert words[0] == "lrc", line
-                lrc(*shortened(words, tiny, desk)[1:])
+                lrc(*shortened(words, backbone, folder)[1:])
 
 
 def shortened(words: list[str], backbone: Path, folder: Path) -> list[str]:
@@ -175,7 +196,7 @@ def run(arguments: list[str], folder: Path) -> None:
 
 def test_documents_link_to_what_exists() -> None:
     results = [str(path.relative_to(ROOT)) for path in RESULTS.glob("*/README.md")]
-    assert len(results) == 4
+    assert len(results) == 5
     for document in DOCUMENTS + results:
         text = (ROOT / document).read_text(encoding="utf-8")
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):
