@@ -73,9 +73,8 @@ def test_code_of_a_document_runs(document: str, tiny: Path, desk: Path, request:
 def run_code(document: str, backbone: Path, folder: Path, serving: ExitStack) -> None:
     address = USUAL
     for language, code in blocks(document, "sh|python"):
-        code = code.replace(USUAL, address)
         if language == "python":
-            run(["-c", code], folder)
+            run(["-c", code.replace(USUAL, address)], folder)
             continue
         for line in commands(code):
             words = shlex.split(os.path.expandvars(line.replace(USUAL, address)), comments=True)

@@ -90,7 +90,8 @@ def test_reference_holds_every_command_option_and_public_name(site: Path, pages:
         for each, of in getattr(command, "commands", {"": command}).items():
             assert f"lrc-{name}-{each}".strip("-") in commands.anchors
             for parameter in of.params:
-                assert parameter.param_type_name == "argument" or f"\n{parameter.opts[0]}" in text, parameter.opts
+                for option in parameter.opts if parameter.param_type_name == "option" else []:
+                    assert re.search(rf"(^|, ){option}\b", text, flags=re.M), option
     for name, parser in runtime.command_line()[1].items():
         assert f"lrc-runtime-{name}" in commands.anchors and parser.format_help() in text
     assert {f"lrc_runtime.{name}" for name in public} <= pages[(site / "docs/reference/python.html").resolve()].anchors
