@@ -15,7 +15,7 @@ import typer
 from lrc.cli import app
 from lrc.study.plan import read_study
 from lrc_runtime import cli as runtime
-from tests.conftest import ROOT, data_dir, lrc
+from tests.conftest import ROOT, data_dir, lrc, ort_web_or_skip
 from tests.runtime.serve.server import start
 
 # Where `lrc serve` listens unless told otherwise.
@@ -60,6 +60,8 @@ def test_code_of_a_document_runs(document: str, tiny: Path, desk: Path, request:
     text = (ROOT / document).read_text(encoding="utf-8")
     if re.search(r"LRC_DATA_DIR|--task (xquad|mlqa|pawsx|tydiqa)", text):
         data_dir()
+    if document == "docs/web.md":
+        ort_web_or_skip()
     # Pages that begin with a run or a bundle at hand find one.
     for name, fixture in (("german", "qa"), ("pairs", "pair")):
         for folder, kind in (("runs", "run"), ("bundles", "bundle")):
