@@ -45,6 +45,8 @@ nitpick_ignore_regex = [
 
 templates_path = ["_templates"]
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_title = "lrc"
 # The address of the site is the folder that it was built into.
 html_additional_pages = {"index": "start.html"}
