@@ -44,7 +44,7 @@ export class Files {
   /**
    * @param {string} name A file that the manifest lists.
    * @param {(bytes: number) => void} [came] Called with the bytes that have come since the call before.
-   * @returns {Promise<Uint8Array>} Its content.
+   * @returns {Promise<Uint8Array<ArrayBuffer>>} Its content.
    * @throws {BundleError} If it is missing or changed.
    */
   async read(name, came = () => {}) {

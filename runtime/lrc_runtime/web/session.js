@@ -28,7 +28,7 @@ export async function session(graph, path, weights) {
     extra: { optimization: { disable_specified_optimizers: "SkipLayerNormFusion" } },
   });
   return ({ shape, feeds }) => {
-    const tensors = opened.inputNames.map((name) => [name, new ort.Tensor("int64", feeds[name], shape)]);
+    const tensors = opened.inputNames.map((/** @type {string} */ name) => [name, new ort.Tensor("int64", feeds[name], shape)]);
     return opened.run(Object.fromEntries(tensors));
   };
 }

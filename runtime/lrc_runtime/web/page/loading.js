@@ -26,6 +26,7 @@ export function showLoading(worker) {
     }
     if (ready) {
       notice.className = "hint";
+      notice.style.marginBottom = "1rem";
       notice.replaceChildren("Nothing that you write leaves this device.");
       keep(notice);
     }

@@ -1,0 +1,133 @@
+"""The JavaScript as a library: the program of the document, and a bundle of two tasks, in Node.js."""
+
+import functools
+import http.server
+import json
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import lrc_runtime
+from tests.conftest import EXAMPLES, ROOT, lrc, ort_web_or_skip
+
+PAIR = ("Der Zug fuhr von Köln nach Bonn.", "Der Zug fuhr von Bonn nach Köln.")
+# How far int8 scores may lie apart: the engine adds floats in another order.
+ROUNDING = 0.05
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[str]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=tmp_path))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[Callable[[str], subprocess.CompletedProcess[str]]]:
+    """Runs a program beside the folders of `address`."""
+    found = shutil.which("node")
+    if found is None:
+        pytest.skip("node is not installed")
+    ort_web_or_skip()
+
+    def run(program: str) -> subprocess.CompletedProcess[str]:
+        (tmp_path / "program.mjs").write_text(program, encoding="utf-8")
+        command = [found, tmp_path / "program.mjs"]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    yield run
+
+
+Node = Callable[[str], subprocess.CompletedProcess[str]]
+
+
+def test_program_of_the_document_gives_what_python_gives(
+    qa_bundle: Path, address: str, node: Node, tmp_path: Path
+) -> None:
+    lrc("web", qa_bundle, "--out", tmp_path / "german")
+    document = (ROOT / "docs" / "web.md").read_text(encoding="utf-8")
+    program = document.split("```js\n")[1].split("```")[0]
+    context = (EXAMPLES / "passage.sw.txt").read_text(encoding="utf-8")
+    # Node.js has no address of its own that others could stand beside.
+    program = program.replace('load("./german/"', f'load("{address}/german/"')
+    result = node(
+        f"""const text = {json.dumps(context)};
+        {program}
+        console.log(JSON.stringify([three, await lrc.answer("?", "")]));
+        await lrc.compare("a", "b").catch((error) => console.log(error.message));
+        await lrc.answer("a", "\\ud800").catch((error) => console.log(error.message));"""
+    )
+    assert result.returncode == 0, result.stderr
+    *_, best, found, wrong, refused = result.stdout.splitlines()
+    three, nothing = json.loads(found)
+    with lrc_runtime.load_question_answerer(qa_bundle) as qa:
+        assert best.startswith(qa.answer("Mlima Kenya una urefu wa mita ngapi?", context).text)
+        for answer, expected in zip(three, qa.answer("Kilele chake kinaitwaje?", context, 3, lang="sw"), strict=True):
+            assert (answer["text"], answer["start"], answer["end"]) == (expected.text, expected.start, expected.end)
+            assert answer["score"] == pytest.approx(expected.score, abs=ROUNDING)
+            assert answer["noAnswer"] == pytest.approx(expected.no_answer, abs=ROUNDING)
+    assert (nothing["text"], nothing["score"], nothing["noAnswer"]) == ("", 0, 1)
+    assert wrong == "the bundle has no task that compares sentences; it has qa"
+    assert "lone surrogate" in refused
+
+
+def test_sentences_are_compared(pair_bundle: Path, address: str, node: Node, tmp_path: Path) -> None:
+    lrc("web", pair_bundle, "--out", tmp_path / "site")
+    result = node(_compare(address))
+    assert result.returncode == 0, result.stderr
+    _assert_verdict(json.loads(result.stdout), pair_bundle, ROUNDING)
+
+
+@pytest.mark.slow
+def test_folder_has_every_task_of_its_bundle(
+    qa_run: Path, pair_run: Path, address: str, node: Node, tmp_path: Path
+) -> None:
+    both = tmp_path / "both.lrc"
+    lrc("export", qa_run, pair_run, "--fp32", "--without", "gate", "--out", both)
+    lrc("web", both, "--out", tmp_path / "site")
+    result = node(
+        f"""{_compare(address)}
+        console.log((await lrc.answer("Kilele?", "Kilele ni Batian.", {{ task: "qa" }})).text);
+        await lrc.answer("a", "b", {{ task: "paraphrase" }}).catch((error) => console.log(error.message));"""
+    )
+    assert result.returncode == 0, result.stderr
+    verdict, text, wrong = result.stdout.splitlines()
+    _assert_verdict(json.loads(verdict), both, 1e-4)
+    with lrc_runtime.load_question_answerer(both) as qa:
+        assert text == qa.answer("Kilele?", "Kilele ni Batian.").text
+    assert wrong == "the bundle has no task paraphrase that answers questions; it has qa, paraphrase"
+
+
+def _compare(address: str) -> str:
+    return f"""import {{ load }} from "./site/lrc/index.js";
+        const lrc = await load("{address}/site");
+        console.log(JSON.stringify(await lrc.compare(...{json.dumps(PAIR)})));"""
+
+
+def _assert_verdict(found: dict[str, Any], bundle: Path, rounding: float) -> None:
+    with lrc_runtime.load_paraphrase_detector(bundle) as pairs:
+        expected = pairs.compare(*PAIR)
+    assert found == {"label": expected.label, "score": pytest.approx(expected.score, abs=rounding)}
+
+
+def test_changed_file_is_refused(qa_bundle: Path, address: str, node: Node, tmp_path: Path) -> None:
+    lrc("web", qa_bundle, "--out", tmp_path / "site")
+    weights = tmp_path / "site" / "bundle" / "model.onnx.data"
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 1
+    weights.write_bytes(content)
+    result = node(f'import {{ load }} from "./site/lrc/index.js"; await load("{address}/site/");')
+    assert result.returncode == 1
+    assert "BundleError" in result.stderr and "model.onnx.data: does not match its SHA-256" in result.stderr
