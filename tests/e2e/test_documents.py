@@ -55,7 +55,14 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("document", WITH_CODE)
+# Pages that export again and again what other pages export too.
+_SLOW = ("ship-a-language", "smaller-bundle", "several-tasks", "providers")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [pytest.param(name, marks=pytest.mark.slow) if Path(name).stem in _SLOW else name for name in WITH_CODE],
+)
 def test_code_of_a_document_runs(document: str, tiny: Path, desk: Path, request: pytest.FixtureRequest) -> None:
     text = (ROOT / document).read_text(encoding="utf-8")
     if re.search(r"LRC_DATA_DIR|--task (xquad|mlqa|pawsx|tydiqa)", text):
