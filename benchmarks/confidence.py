@@ -13,11 +13,12 @@ from typing import Any
 import matplotlib
 import numpy as np
 import numpy.typing as npt
+from questions import test_questions
 
 import lrc_runtime
-from lrc.calibrate import expected_calibration_error
-from lrc.data.examples import BadExamples, Question
-from lrc.data.tasks import data_root, find_task, read_test
+from lrc.calibrate import expected_calibration_error, other_contexts
+from lrc.data.examples import Question
+from lrc.data.tasks import find_task
 from lrc.metrics import span_scores
 from lrc_runtime import QuestionAnswerer
 from lrc_runtime.decoding import NO_ANSWER
@@ -29,8 +30,7 @@ Floats = npt.NDArray[np.float64]
 
 def draw(task: str, lang: str, limit: int) -> list[Question]:
     """Draws test questions from all over the file."""
-    read = read_test(find_task(task), data_root(None), lang, BadExamples(False))
-    examples = [one for one in read if isinstance(one, Question)]
+    examples = test_questions(task, lang)
     return random.Random(0).sample(examples, min(limit, len(examples)))
 
 
@@ -41,10 +41,7 @@ def measure(answerer: QuestionAnswerer, examples: list[Question], lang: str, met
         For each question the confidence, the model's own probability and whether it is right; and the probability that
         there is no answer, with the own passages first, then with the others.
     """
-    others = [
-        next(two.context for two in examples[at:] + examples if two.context != one.context)
-        for at, one in enumerate(examples)
-    ]
+    others = other_contexts(examples)
     asked = [one.question for one in examples]
     searches = answerer.search(asked * 2, [one.context for one in examples] + others)
     assert answerer.manifest is not None

@@ -23,13 +23,12 @@ from typing import Any
 import numpy as np
 import torch
 from measure_engine import ENGINES, folder_of
+from questions import test_questions
 from torch import nn
 from transformers import AutoModelForQuestionAnswering
 
 from lrc import run as run_folder
 from lrc.batches import build_features
-from lrc.data.examples import BadExamples, Question
-from lrc.data.tasks import data_root, find_task, read_test
 from lrc.heads import SpanHead
 from lrc.lower import lower
 from lrc.prepare import prepare
@@ -64,12 +63,10 @@ class Flat(nn.Module):
 
 def draw(run: Run, count: int) -> list[dict[str, Any]]:
     """Draws test questions, as many of each language."""
-    langs, root, task = run.settings.langs, data_root(run.settings.data_dir), find_task(run.settings.task)
-    chance, drawn = random.Random(0), []
+    langs, chance, drawn = run.settings.langs, random.Random(0), []
     for at, lang in enumerate(langs):
         share = count // len(langs) + (at < count % len(langs))
-        examples = [one for one in read_test(task, root, lang, BadExamples(False)) if isinstance(one, Question)]
-        for one in chance.sample(examples, share):
+        for one in chance.sample(test_questions(run.settings.task, lang, run.settings.data_dir), share):
             answers = [text for text, _ in one.answers]
             drawn.append({"lang": lang, "question": one.question, "context": one.context, "answers": answers})
     return drawn

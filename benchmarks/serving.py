@@ -20,10 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from measure_serving import SERVERS
+from questions import test_questions
 from transformers import PreTrainedTokenizerFast
 
-from lrc.data.examples import BadExamples, Question
-from lrc.data.tasks import data_root, find_task, read_test
 from lrc.metrics import span_scores
 from lrc_runtime.manifest import read_manifest
 
@@ -43,8 +42,7 @@ def prepare(model: Path, bundle: Path, work: Path, count: int) -> list[dict[str,
     (work / "shapes.json").write_text(json.dumps(vars(manifest.windowing)))
     chance, drawn, passages = random.Random(0), [], []
     for lang in manifest.languages:
-        read = read_test(find_task("xquad"), data_root(None), lang, BadExamples(False))
-        examples = [one for one in read if isinstance(one, Question)]
+        examples = test_questions("xquad", lang)
         for one in chance.sample(examples, count):
             answers = [text for text, _ in one.answers]
             drawn.append({"lang": lang, "question": one.question, "context": one.context, "answers": answers})

@@ -10,9 +10,10 @@ import threading
 import time
 from pathlib import Path
 
+from questions import test_questions
+
 import lrc_runtime
-from lrc.data.examples import BadExamples, Question
-from lrc.data.tasks import data_root, find_task, read_test
+from lrc.data.examples import Question
 
 _PER_LANGUAGE = 3
 
@@ -31,8 +32,7 @@ def main() -> None:
     assert qa.manifest is not None
     asked: list[Question] = []
     for lang in qa.manifest.languages:
-        read = read_test(find_task("xquad"), data_root(None), lang, BadExamples(False))
-        asked += [one for one in read if isinstance(one, Question)][:_PER_LANGUAGE]
+        asked += test_questions("xquad", lang)[:_PER_LANGUAGE]
     # Of one question in three a long text is made, so that threads meet with batches of every shape.
     texts = [one.context * (20 if at % 3 == 0 else 1) for at, one in enumerate(asked)]
     expected = [qa.answer(one.question, text, top_k=2) for one, text in zip(asked, texts, strict=True)]

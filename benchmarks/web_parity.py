@@ -26,10 +26,10 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
+from questions import test_questions
 
 import lrc_runtime
-from lrc.data.examples import BadExamples, Question
-from lrc.data.tasks import find_task, read_test
+from lrc.data.examples import Question
 from lrc_runtime.encoding import Ints
 from lrc_runtime.qa import QuestionAnswerer
 from lrc_runtime.session import Session
@@ -40,11 +40,8 @@ LANGS = ("en", "de", "es", "ar", "hi", "vi", "zh")
 def draw(root: Path, count: int, seed: int) -> list[Question]:
     """Draws the same number of questions in each language, but for what is left over."""
     rng = random.Random(seed)
-    task = find_task("xquad")
-    of = {lang: read_test(task, root, lang, BadExamples(False)) for lang in LANGS}
-    piles = [rng.sample(of[lang], -(-count // len(LANGS))) for lang in LANGS]
-    mixed = [example for row in zip(*piles, strict=True) for example in row][:count]
-    return [example for example in mixed if isinstance(example, Question)]
+    piles = [rng.sample(test_questions("xquad", lang, str(root)), -(-count // len(LANGS))) for lang in LANGS]
+    return [question for row in zip(*piles, strict=True) for question in row][:count]
 
 
 def unround(model: onnx.ModelProto) -> None:

@@ -123,7 +123,7 @@ def _fit_no_answer(
 ) -> tuple[float, float, dict[str, float]] | None:
     """Fits the curve that tells whether a context answers.
 
-    Each question is asked of its own context, and of that of the next question whose context is another.
+    Each question is asked of its own context and of another.
 
     Args:
         answerer: Answers the questions.
@@ -135,13 +135,12 @@ def _fit_no_answer(
     """
     questions, contexts, answered = [], [], []
     for group in examples.values():
-        for at, one in enumerate(group):
-            others = (group[(at + step) % len(group)].context for step in range(1, len(group)))
-            other = next((context for context in others if context != one.context), None)
-            if other is not None:
-                questions += [one.question] * 2
-                contexts += [one.context, other]
-                answered += [1.0, 0.0]
+        if len({one.context for one in group}) < 2:
+            continue
+        for one, other in zip(group, other_contexts(group), strict=True):
+            questions += [one.question] * 2
+            contexts += [one.context, other]
+            answered += [1.0, 0.0]
     if not questions:
         return None
     # A context without any span is as far from an answer as numbers go.
@@ -156,6 +155,15 @@ def _fit_no_answer(
         "recall": round(both / float(unanswerable.sum()), 4),
     }
     return round(slope, 4), round(intercept, 4), report
+
+
+def other_contexts(questions: Sequence[Question]) -> list[str]:
+    """Returns for each question the context of the next one, round the end, that has another; there must be two."""
+    found = []
+    for at, one in enumerate(questions):
+        after = (questions[(at + step) % len(questions)].context for step in range(1, len(questions)))
+        found.append(next(context for context in after if context != one.context))
+    return found
 
 
 def _held_out(

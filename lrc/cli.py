@@ -433,46 +433,12 @@ def bench(
     typer.echo(runtime.bench(bundle, provider, preset, as_json))
 
 
-@app.command()
-def serve(
-    bundles: Annotated[list[str], typer.Argument(help="Bundles, each as PATH or NAME=PATH.", metavar="BUNDLE...")],
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port; 0 takes any that is free.")] = 8000,
-    token_file: Annotated[
-        str | None, typer.Option(help="File that holds the bearer token; default $LRC_SERVE_TOKEN.")
-    ] = None,
-    allow_origin: Annotated[
-        list[str] | None, typer.Option(help="Origin of another page that may ask; repeatable.")
-    ] = None,
-    allow_host: Annotated[list[str] | None, typer.Option(help="Name by which it is reached; repeatable.")] = None,
-    max_bytes: Annotated[int, typer.Option(help="Largest body of a request.")] = 1_000_000,
-    timeout: Annotated[float, typer.Option(help="Seconds in which a request is read and answered.")] = 30.0,
-    queue: Annotated[int, typer.Option(help="Requests in flight; one more is answered with 429.")] = 128,
-    batch: Annotated[int, typer.Option(help="Texts of different requests in one call of a model.")] = 1,
-    workers: Annotated[int, typer.Option(help="Calls of models that run at once.")] = 2,
-    reload: Annotated[float, typer.Option(help="Seconds between two looks at the bundles on disk; 0: none.")] = 2.0,
-    provider: Annotated[str, typer.Option(help="cpu, cuda or openvino.")] = "cpu",
-    preset: Annotated[str, typer.Option(help="default, latency or throughput.")] = "default",
-) -> None:
-    """Answer over HTTP, with a page to look at; SIGTERM ends it when all is answered."""
-    from lrc_runtime import serve as service
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def serve(context: typer.Context) -> None:
+    """Answer over HTTP, with a page to look at; takes the options of `lrc-runtime serve`."""
+    from lrc_runtime import cli as runtime
 
-    settings = service.Settings(
-        host=host,
-        port=port,
-        token_file=token_file,
-        allow_origin=tuple(allow_origin or ()),
-        allow_host=tuple(allow_host or ()),
-        max_bytes=max_bytes,
-        timeout=timeout,
-        queue=queue,
-        batch=batch,
-        workers=workers,
-        reload=reload,
-        provider=provider,
-        preset=preset,
-    )
-    service.serve(bundles, settings)
+    raise typer.Exit(runtime.main(["serve", *context.args], "lrc"))
 
 
 def main() -> None:

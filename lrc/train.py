@@ -103,8 +103,7 @@ class Trainer:
         self._encode_last: Callable[..., torch.Tensor] = self.model.encode
         if not method.dropout:
             self._save_work(backbone, some)
-        self._rate = stage_rate(self._stages, settings.warmup)
-        self._scheduler = torch.optim.lr_scheduler.LambdaLR(self._optimizer, self._rate)
+        self._scheduler = torch.optim.lr_scheduler.LambdaLR(self._optimizer, stage_rate(self._stages, settings.warmup))
         self._average = WeightAverage(self._trained, settings.steps, settings.average)
         self.step = 0
         self.losses: list[dict[str, float]] = []
@@ -251,10 +250,7 @@ class Trainer:
             self.dev_curve = [(step, score) for step, score in progress["dev_curve"]]
         except (KeyError, RuntimeError) as error:
             raise UserError(f"{path}: does not fit the run ({error}); delete it to start over") from error
-        # Stepping there one by one would warn that the optimiser has not moved.
-        self._scheduler.last_epoch = self.step
-        for group, peak in zip(self._optimizer.param_groups, self._scheduler.base_lrs, strict=True):
-            group["lr"] = peak * self._rate(self.step)
+        self._scheduler = type(self._scheduler)(self._optimizer, self._scheduler.lr_lambdas[0], self.step - 1)
 
     def finish(self, progress: Callable[[int], None]) -> dict[str, Any]:
         """Scores the run on its dev examples and writes what a finished run folder holds.

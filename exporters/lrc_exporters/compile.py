@@ -78,8 +78,8 @@ def graph(build: Build) -> str:
     limit = source.table.num_embeddings - 1
     batch = {name: torch.from_numpy(sample[name]).clamp(max=limit) for name in source.inputs}
     with nullcontext() if "fusion" in build.options.without else source.fused():
-        export_graph(source.plain, batch, list(source.outputs), source.outputs, build.graph)
-    build.embedded = embedded(onnx.load(build.graph))
+        model = export_graph(source.plain, batch, list(source.outputs), source.outputs, build.graph)
+    build.embedded = embedded(model)
     return f"{build.graph.stat().st_size / 1e6:.0f} MB"
 
 

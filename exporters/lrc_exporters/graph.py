@@ -34,7 +34,7 @@ class _Flat(nn.Module):
 
 def export_graph(
     module: nn.Module, batch: dict[str, torch.Tensor], outputs: list[str], length_axis: dict[str, bool], path: Path
-) -> None:
+) -> onnx.ModelProto:
     """Exports a module with dynamic batch and length.
 
     Args:
@@ -43,6 +43,9 @@ def export_graph(
         outputs: Names of the outputs.
         length_axis: For each output whether its second axis is the length.
         path: The file to write.
+
+    Returns:
+        The graph as written.
 
     Raises:
         GraphError: If the exporter knows no translation of an operator, with its name.
@@ -74,6 +77,7 @@ def export_graph(
     _name_axes(model, length_axis)
     _strip(model)
     onnx.save(model, path)
+    return model
 
 
 def _untranslated(error: BaseException) -> str | None:

@@ -3,7 +3,7 @@
 import onnx
 from onnx import TensorProto, helper
 
-IDS = "input_ids"
+from .tables import IDS
 
 
 def embedded(model: onnx.ModelProto) -> str | None:

@@ -16,7 +16,8 @@ MIDDLE = {4: 8.0, 2: 1.5}
 _EXTREMES = (-8.0, -7.5, -7.0, 7.0)
 # Smaller tables (segments) are not worth the operators; that of the tokens always is.
 _MIN_ROWS = 256
-_IDS = "input_ids"
+# The input that is looked up in the table of the tokens.
+IDS = "input_ids"
 _ROWS_AT_ONCE = 8192
 _FITS = 4
 
@@ -38,14 +39,14 @@ def quantize_tables(model: onnx.ModelProto, bits: int) -> int:
     nodes, count = [], 0
     for node in graph.node:
         table = initializers.get(node.input[0]) if node.op_type == "Gather" else None
-        if table is None or len(table.dims) != 2 or (table.dims[0] < _MIN_ROWS and node.input[1] != _IDS):
+        if table is None or len(table.dims) != 2 or (table.dims[0] < _MIN_ROWS and node.input[1] != IDS):
             nodes.append(node)
             continue
         graph.initializer.remove(table)
         values = numpy_helper.to_array(table)
         lookup = _Lookup(table.name)
         ids, output = node.input[1], node.output[0]
-        if bits == 8 or ids != _IDS or values.shape[1] % BLOCK:
+        if bits == 8 or ids != IDS or values.shape[1] % BLOCK:
             lookup.rows(values, ids, output)
         elif bits == 4 or len(values) <= FREQUENT:
             lookup.packed(*quantize_blocks(values), 4, ids, output, "")

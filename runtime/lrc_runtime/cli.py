@@ -106,9 +106,9 @@ def _settings(options: argparse.Namespace) -> Settings:
     return Settings(**given)
 
 
-def command_line() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
-    """Returns the parser of the command line, and those of its commands by name."""
-    parser = argparse.ArgumentParser(prog="lrc-runtime", description=__doc__)
+def command_line(name: str = "lrc-runtime") -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """Returns the parser of the command line that is called so, and those of its commands by name."""
+    parser = argparse.ArgumentParser(prog=name, description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     ask_parser = commands.add_parser("ask", help="answer a question from a text file")
     ask_parser.add_argument("bundle")
@@ -131,13 +131,13 @@ def command_line() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argument
     return parser, commands.choices
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command.
+def main(argv: Sequence[str] | None = None, name: str = "lrc-runtime") -> int:
+    """Runs the command, which its help calls by the name.
 
     Returns:
         The exit code: 0, or 2 for a user's error.
     """
-    options = command_line()[0].parse_args(argv)
+    options = command_line(name)[0].parse_args(argv)
     try:
         if options.command == "serve":
             serve(options.bundle, _settings(options))

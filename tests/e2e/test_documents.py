@@ -204,7 +204,7 @@ def run(arguments: list[str], folder: Path) -> None:
 
 def test_documents_link_to_what_exists() -> None:
     results = [str(path.relative_to(ROOT)) for path in RESULTS.glob("*/README.md")]
-    assert len(results) == len(list(RESULTS.iterdir()))
+    assert len(results) == len(list(RESULTS.iterdir())) >= 6
     for document in DOCUMENTS + results:
         text = (ROOT / document).read_text(encoding="utf-8")
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):

@@ -8,8 +8,8 @@ import pytest
 
 import lrc_runtime
 from lrc_runtime import BundleError, InputError
-from lrc_runtime.files import Archive, write_archive
-from lrc_runtime.manifest import MANIFEST
+from lrc_runtime.files import Archive, open_files, write_archive
+from lrc_runtime.manifest import MANIFEST, read_manifest, verify
 from tests.runtime.test_manifest import FILES, refusal
 
 
@@ -54,6 +54,25 @@ def test_changed_byte_is_refused(archive: Path, place: float) -> None:
     data[int(place * len(data) if place > 0 else place)] ^= 0xFF
     archive.write_bytes(data)
     refusal(archive)
+
+
+def test_changed_byte_of_the_directory_is_refused_or_changes_nothing(archive: Path) -> None:
+    """Dates and rights of entries mean nothing to a bundle; whatever else is changed must show."""
+    data = archive.read_bytes()
+    start = data.rindex(b"PK\x05\x06")
+    begin = int.from_bytes(data[start + 16 : start + 20], "little")
+    manifest, refused = read_manifest(archive), 0
+    for place in range(begin, len(data)):
+        archive.write_bytes(data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :])
+        try:
+            files = open_files(archive)
+            found = read_manifest(files)
+            verify(files, found)
+        except BundleError:
+            refused += 1
+        else:
+            assert found == manifest and files.names() == sorted(FILES)
+    assert refused > (len(data) - begin) / 2
 
 
 def test_packed_entries_cannot_fill_the_memory(archive: Path) -> None:
