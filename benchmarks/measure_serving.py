@@ -68,12 +68,12 @@ def serve_optimum(work: Path) -> Answer:
 def serve_haystack(work: Path) -> Answer:
     import torch
     from haystack import Document
-    from haystack.components.readers import ExtractiveReader
     from haystack.utils import ComponentDevice
+    from haystack_integrations.components.readers.transformers import TransformersExtractiveReader
 
     torch.set_num_threads(THREADS)
     shapes = json.loads((work / "shapes.json").read_text())
-    reader = ExtractiveReader(
+    reader = TransformersExtractiveReader(
         str(work / "model"),
         device=ComponentDevice.from_str("cpu"),
         top_k=1,

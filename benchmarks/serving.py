@@ -1,6 +1,6 @@
 r"""Questions a second and memory of ways to serve one model, over XQuAD and over one document of a megabyte.
 
-python -m venv --system-site-packages .venv-haystack && .venv-haystack/bin/python -m pip install haystack-ai
+python -m venv --system-site-packages .venv-haystack && .venv-haystack/bin/python -m pip install transformers-haystack
 python benchmarks/serving.py --model WORK/pytorch-float32 --bundle BUNDLE --work WORK/serving \
     --optimum .venv-optimum/bin/python --haystack .venv-haystack/bin/python
 
@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--bundle", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--optimum", help="Python of an environment with optimum-onnx and lrc-runtime")
-    parser.add_argument("--haystack", help="Python of an environment with haystack-ai")
+    parser.add_argument("--haystack", help="Python of an environment with transformers-haystack")
     parser.add_argument("--count", type=int, default=50, help="questions a language")
     parser.add_argument("--rounds", type=int, default=1)
     options = parser.parse_args()
