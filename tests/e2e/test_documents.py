@@ -145,10 +145,20 @@ def test_a_wrong_command_line_of_a_document_is_found(line: str, said: str) -> No
 
 @pytest.mark.slow
 def test_tutorial_answers_as_written(desk: Path) -> None:
+    [(_, written)] = blocks("docs/tutorial.md", "text")
+    answer = written.partition("  (")[0]
+    asked = 0
     for _, code in blocks("docs/tutorial.md", "sh"):
         for line in commands(code):
-            printed = lrc(*shlex.split(line)[1:])
-    assert "5,199" in printed
+            words = shlex.split(line)
+            if words[0] == "lrc-runtime":
+                assert runtime.main(words[1:]) == 0, line
+                continue
+            printed = lrc(*words[1:])
+            if words[1] == "ask":
+                assert printed.startswith(f"{answer}  ("), printed
+                asked += 1
+    assert answer and asked
 
 
 def short_study(file: Path, tiny: Path, folder: Path) -> Path:
