@@ -5,7 +5,6 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
-from types import FrameType
 
 import uvicorn
 
@@ -33,22 +32,19 @@ def run(bundles: Sequence[str], settings: Settings) -> None:
         _log.info("%s: %s in %s", one.name, one.manifest.task, ", ".join(one.manifest.languages))
     if token is None and not settings.loopback:
         _log.warning("anybody who reaches %s may ask: there is no token; see %s and --token-file", host, TOKEN_VARIABLE)
-    _log.info("listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
     # The access log would be one line a request; /metrics counts them.
     config = uvicorn.Config(
         app, access_log=False, log_config=None, server_header=False, backlog=_BACKLOG, timeout_keep_alive=15
     )
-    # uvicorn ends in order on a signal, and raises it again when it has ended: here that has been all.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _ended)
     server = uvicorn.Server(config)
+    # uvicorn listens to signals only while it runs, and raises them again when it has ended. One that comes in between,
+    # as soon as the log says that it listens, ends it too.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, server.handle_exit)
     app.state.service.ending = lambda: server.should_exit
+    _log.info("listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
     server.run(sockets=[listening])
     _log.info("ended; %d accepted requests left unanswered", app.state.service.in_flight)
-
-
-def _ended(number: int, frame: FrameType | None) -> None:
-    """A signal that has been seen to."""
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -3,6 +3,8 @@
 import os
 import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +19,20 @@ QUESTION = {"question": "Wer?", "context": "Anna kaufte ein Boot."}
 
 # What matters here is that a bundle is another, not what it is good for.
 QUICK = ("--fp32", "--without", "vocabulary", "--without", "gate", "--without", "calibration")
+
+# Ends itself at the moment that its log says that it listens.
+EARLY = """
+import logging, os, signal, sys
+from lrc_runtime.cli import main
+
+def end(record):
+    if "listening" in record.msg:
+        os.kill(os.getpid(), signal.SIGTERM)
+    return True
+
+logging.getLogger("lrc.serve").addFilter(end)
+sys.exit(main())
+"""
 
 
 @pytest.fixture(scope="module")
@@ -133,3 +149,9 @@ def test_on_sigterm_every_accepted_request_is_answered(qa_bundle: Path, tmp_path
         with pytest.raises(OSError), socket.create_connection(("127.0.0.1", server.port), 1):
             pass
         assert "ended; 0 accepted requests left unanswered" in server.log.read_text()
+
+
+def test_a_signal_before_the_first_request_ends_it(qa_bundle: Path) -> None:
+    command = [sys.executable, "-c", EARLY, "serve", str(qa_bundle), "--port", "0"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert ended.returncode == 0 and "ended; 0 accepted requests left unanswered" in ended.stderr
