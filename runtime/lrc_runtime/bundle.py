@@ -38,12 +38,12 @@ def load(
 
     Args:
         path: The folder or archive that `lrc export` wrote.
-        threads: Threads for one call; those of the preset when None.
+        threads: CPUs for one call; those that this process may use when None.
         task: Which task, in a bundle of several: the name that `lrc export` said; the first when None.
         provider: ONNX Runtime's execution provider: `cpu`, `cuda` or `openvino`.
-        preset: `default`: the CPUs that this process may use, idle while there is nothing to do; `latency`: the same
-            CPUs, which spin for a moment and answer sooner; `throughput`: one thread a call, for an application that
-            calls from as many threads as it has CPUs.
+        preset: `default`: all of them for each batch, idle while there is nothing to do; `latency`: the same, but they
+            spin for a moment and answer sooner; `throughput`: one CPU for each batch, for calls of many texts, or from
+            as many threads as there are CPUs.
 
     Returns:
         A `QuestionAnswerer` or a `ParaphraseDetector`, by the task.
@@ -95,8 +95,9 @@ def _open(
 ) -> QuestionAnswerer | ParaphraseDetector:
     encoder, session = open_parts(files, name, manifest, threads, provider, preset)
     if manifest.task == QUESTION_ANSWERING:
-        return QuestionAnswerer(encoder, session, manifest.decoding, manifest, _lookup(files, manifest))
-    return ParaphraseDetector(encoder, session, manifest.labels, manifest)
+        lookup = _lookup(files, manifest)
+        return QuestionAnswerer(encoder, session, manifest.decoding, manifest, lookup, session.at_once)
+    return ParaphraseDetector(encoder, session, manifest.labels, manifest, session.at_once)
 
 
 def open_parts(

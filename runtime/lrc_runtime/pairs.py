@@ -38,12 +38,21 @@ class ParaphraseDetector(Served):
         run: The model: a padded batch in, `logits` of shape (batch, labels) out.
         labels: Names of the classes in the order of the logits.
         manifest: What the bundle says of itself, where there is a bundle.
+        at_once: Batches of one call that run at once; `run` is then called from several threads.
     """
 
-    def __init__(self, encoder: TextEncoder, run: Run, labels: Sequence[str], manifest: Manifest | None = None) -> None:
+    def __init__(
+        self,
+        encoder: TextEncoder,
+        run: Run,
+        labels: Sequence[str],
+        manifest: Manifest | None = None,
+        at_once: int = 1,
+    ) -> None:
         self._encoder = encoder
         self._run = run
         self._calibration = manifest.calibration if manifest else Calibration()
+        self._at_once = at_once
         self.labels = tuple(labels)
         self.manifest = manifest
 
@@ -71,7 +80,7 @@ class ParaphraseDetector(Served):
             firsts = self._encoder.tokenize([first for first, _ in part])
             seconds = self._encoder.tokenize([second for _, second in part])
             inputs = [self._encoder.pair(a, b) for a, b in zip(firsts, seconds, strict=True)]
-            rows = dict(run_sorted(self._run, self._encoder, inputs))
+            rows = dict(run_sorted(self._run, self._encoder, inputs, self._at_once))
             for at in range(len(part)):
                 scores = log_softmax(rows[at]["logits"])
                 best = int(scores.argmax())

@@ -34,6 +34,7 @@ class QuestionAnswerer(Served):
         decoding: Limits on answers.
         manifest: What the bundle says of itself, where there is a bundle.
         lookup: Looks embeddings up, by which windows are ranked.
+        at_once: Batches of one call that run at once; `run` is then called from several threads.
     """
 
     def __init__(
@@ -43,12 +44,14 @@ class QuestionAnswerer(Served):
         decoding: Decoding,
         manifest: Manifest | None = None,
         lookup: Lookup | None = None,
+        at_once: int = 1,
     ) -> None:
         self._encoder = encoder
         self._run = run
         self._decoding = decoding
         self._calibration = manifest.calibration if manifest else Calibration()
         self._lookup = lookup
+        self._at_once = at_once
         self.manifest = manifest
 
     @overload
@@ -176,7 +179,8 @@ class QuestionAnswerer(Served):
         read, total = 0, sum(map(len, contexts))
         stream = self._windows(questions, contexts, max_windows)
         while chunk := list(islice(stream, _WINDOWS_AT_ONCE)):
-            for at, outputs in run_sorted(self._run, self._encoder, [piece.window for piece in chunk]):
+            windows = [piece.window for piece in chunk]
+            for at, outputs in run_sorted(self._run, self._encoder, windows, self._at_once):
                 piece = chunk[at]
                 searches[piece.index].add(piece.window, outputs["start_logits"], outputs["end_logits"])
                 read += piece.characters

@@ -3,6 +3,7 @@
 import base64
 import ctypes
 import os
+import threading
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -29,12 +30,12 @@ PROVIDERS = {
 _PACKAGES = {"cuda": "onnxruntime-gpu", "openvino": "onnxruntime-openvino"}
 
 
-# How a session uses the machine: threads for one call (None: the CPUs that this process may use), and whether they spin
-# while they wait for work, which answers sooner and takes a CPU's whole time.
-PRESETS: dict[str, tuple[int | None, bool]] = {
-    "default": (None, False),
-    "latency": (None, True),
-    "throughput": (1, False),
+# How a session uses the machine: whether all threads of a call share each batch, and whether they spin while they wait
+# for work, which answers sooner and takes a CPU's whole time.
+PRESETS: dict[str, tuple[bool, bool]] = {
+    "default": (True, False),
+    "latency": (True, True),
+    "throughput": (False, False),
 }
 
 # A model file, or what reads its content and, by file name, the external data that it names.
@@ -46,7 +47,7 @@ class Session:
 
     Args:
         source: The model file, or what reads it.
-        threads: Threads for one call; those of the preset when None.
+        threads: CPUs for one call; those that this process may use when None.
         provider: `cpu`, `cuda` or `openvino`.
         preset: `default`, `latency` or `throughput`.
         where: What a message calls the model.
@@ -71,8 +72,12 @@ class Session:
             raise InputError(f"threads must be a whole number of at least 1, found {threads!r}")
         self._source = source
         self._where = where or str(source)
-        usual, self._spins = PRESETS[preset]
-        self.threads = threads or usual or usable_cpus()
+        shared, self._spins = PRESETS[preset]
+        self.threads = (threads or usable_cpus()) if shared else 1
+        # Batches of one call that may run at once. Threads that spin would take each other's CPUs; on another device
+        # one batch takes all of it.
+        alone = self._spins or provider != "cpu"
+        self.at_once = 1 if alone else threads or usable_cpus()
         self.provider = provider
         self._start()
         self._inputs = {value.name for value in self._session.get_inputs()}
@@ -108,6 +113,8 @@ class Session:
             raise InputError(
                 f"provider {self.provider}: ONNX Runtime could not start it; see what it printed, or take cpu"
             )
+        # More runs at once than CPUs take memory and no less time, however many threads call.
+        self._slots = threading.BoundedSemaphore(usable_cpus())
         self._process = os.getpid()
 
     def __call__(self, batch: dict[str, npt.NDArray[np.int64]]) -> dict[str, npt.NDArray[np.float32]]:
@@ -125,7 +132,8 @@ class Session:
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._session))
             self._start()
         feeds: dict[str, Any] = {name: array for name, array in batch.items() if name in self._inputs}
-        return dict(zip(self.outputs, self._session.run(self.outputs, feeds), strict=True))
+        with self._slots:
+            return dict(zip(self.outputs, self._session.run(self.outputs, feeds), strict=True))
 
 
 @cache

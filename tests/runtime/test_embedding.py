@@ -4,16 +4,21 @@ import asyncio
 import json
 import multiprocessing
 import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import onnxruntime
 import pytest
 from tokenizers import Tokenizer
 
 import lrc_runtime
 from lrc_runtime import AsyncAnswerer, InputError, ParaphraseDetector, QuestionAnswerer
+from lrc_runtime.batching import Row, Run
 from lrc_runtime.calibration import Calibration, log_odds
 from lrc_runtime.cpus import usable_cpus
-from lrc_runtime.encoding import TextEncoder
+from lrc_runtime.encoding import Ints, TextEncoder
 from lrc_runtime.files import write_archive
 from lrc_runtime.manifest import Windowing
 from tests.conftest import lrc
@@ -155,6 +160,72 @@ def test_presets_answer_the_same(qa: QuestionAnswerer, qa_bundle: Path) -> None:
         load(qa_bundle, preset="fast")
     with pytest.raises(InputError, match="threads must be a whole number"):
         lrc_runtime.load(qa_bundle, threads=0)
+
+
+class Together:
+    """A model whose first two batches wait for each other; counts the batches, and how many ran at once."""
+
+    def __init__(self, run: Run) -> None:
+        self._run, self._lock, self._two = run, threading.Lock(), threading.Barrier(2)
+        self.calls = self._running = self.most = 0
+
+    def __call__(self, batch: dict[str, Ints]) -> Row:
+        with self._lock:
+            self.calls += 1
+            first, self._running = self.calls <= 2, self._running + 1
+            self.most = max(self.most, self._running)
+        if first:
+            self._two.wait(60)
+        outputs = self._run(batch)
+        with self._lock:
+            self._running -= 1
+        return outputs
+
+
+def test_batches_of_one_call_run_at_once_with_the_same_answers(qa: QuestionAnswerer) -> None:
+    questions, texts = [question for _, question, _ in CASES], [context * 40 for _, _, context in CASES]
+    alone = QuestionAnswerer(qa._encoder, qa._run, qa._decoding)
+    model = Together(qa._run)
+    both = QuestionAnswerer(qa._encoder, model, qa._decoding, at_once=2)
+    assert both.answer_batch(questions, texts, 3) == alone.answer_batch(questions, texts, 3)
+    assert model.most == 2 < model.calls
+
+
+def test_a_call_that_is_given_up_ends_soon(qa: QuestionAnswerer) -> None:
+    def give_up(*_: int) -> None:
+        raise KeyboardInterrupt
+
+    model = Together(qa._run)
+    both = QuestionAnswerer(qa._encoder, model, qa._decoding, qa.manifest, at_once=2)
+    with pytest.raises(KeyboardInterrupt):
+        both.answer(QUESTION, CONTEXT * 1000, progress=give_up)
+    assert 2 <= model.calls <= 5
+    assert both.answer(QUESTION, CONTEXT) == qa.answer(QUESTION, CONTEXT)
+
+
+def test_however_many_call_no_more_run_at_once_than_cpus(
+    qa_bundle: Path, qa: QuestionAnswerer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running, most, lock = 0, 0, threading.Lock()
+    usual = onnxruntime.InferenceSession.run
+
+    def run(session: onnxruntime.InferenceSession, *arguments: object) -> object:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.01)
+        outputs = usual(session, *arguments)
+        with lock:
+            running -= 1
+        return outputs
+
+    monkeypatch.setattr(onnxruntime.InferenceSession, "run", run)
+    callers = 2 * usable_cpus() + 2
+    with load(qa_bundle, preset="throughput") as loaded, ThreadPoolExecutor(callers) as pool:
+        found = list(pool.map(lambda _: loaded.answer(QUESTION, CONTEXT).text, range(4 * callers)))
+    assert set(found) == {qa.answer(QUESTION, CONTEXT).text}
+    assert 1 <= most <= usable_cpus()
 
 
 def test_limit_of_the_control_group_counts(tmp_path: Path) -> None:
