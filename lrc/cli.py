@@ -106,6 +106,9 @@ def train(
     max_length: Annotated[int, typer.Option(help="Longest model input in tokens.", min=16)] = 256,
     seed: Annotated[int, typer.Option(help="Of the weights, the batches and the draw.", min=0)] = 0,
     draw_seed: Annotated[int | None, typer.Option(help="Of the draw, where it is another.", min=0)] = None,
+    draw_apart: Annotated[
+        bool, typer.Option("--draw-apart", help="Draw other shots in each language, where languages share ids.")
+    ] = False,
     dev_every: Annotated[int, typer.Option(help="Score on dev every so many steps; 0: at the end.", min=0)] = 0,
     device: Device = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
@@ -148,6 +151,7 @@ def train(
         langs=split_langs(langs),
         seed=seed,
         draw_seed=seed if draw_seed is None else draw_seed,
+        draw_apart=draw_apart,
         backbone=backbone,
         data_dir=data_dir,
         train=train,

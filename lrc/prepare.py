@@ -51,21 +51,23 @@ def prepare(settings: TrainSettings) -> TrainingData:
     task = find_task(settings.task)
     bad = BadExamples(settings.skip_bad)
     labelled, own_dev = read_files(task, settings, bad)
-    target: list[Example] = []
+    shots: dict[str, list[Example]] = {}
     dev: dict[str, list[Example]] = {}
-    shots: dict[str, list[str]] = {}
     chosen = read_shots(Path(settings.shots_file)) if settings.shots_file else None
     for lang, examples in labelled.items():
         what = f"{settings.train or task.name} in {lang}"
         if chosen is None:
-            drawn = draw(examples, settings.shots, settings.draw_seed, what)
+            apart = lang if settings.draw_apart else ""
+            shots[lang] = draw(examples, settings.shots, settings.draw_seed, what, apart)
         else:
-            drawn = pick(examples, chosen.get(lang, []), f"--shots-file {settings.shots_file}: {what}")
-        shots[lang] = [example.id for example in drawn]
-        target += drawn
+            shots[lang] = pick(examples, chosen.get(lang, []), f"--shots-file {settings.shots_file}: {what}")
+    # The same id in another language is a translation, of which a dev example shall not be one.
+    everywhere = {example.id for group in shots.values() for example in group}
+    for lang, examples in labelled.items():
+        left = own_dev[lang] if own_dev else remainder(examples, shots[lang], everywhere)
         # The ranking of the dev examples does not depend on the run's seed, so that runs compare.
-        left = sorted(own_dev[lang] if own_dev else remainder(examples, drawn), key=lambda item: rank(0, item.id))
-        dev[lang] = left[: settings.dev_limit]
+        dev[lang] = sorted(left, key=lambda item: rank(0, item.id))[: settings.dev_limit]
+    target = [example for group in shots.values() for example in group]
     source = _read_source(task, settings, bad)
     pseudo = _read_pseudo(task, settings, bad)
     if not target and not source and not pseudo:
@@ -77,7 +79,8 @@ def prepare(settings: TrainSettings) -> TrainingData:
         unlabelled = [passage.text for passage in passages]
         if not unlabelled:
             raise UserError(f"--unlabelled {settings.unlabelled}: has no text")
-    return TrainingData(target, source, pseudo, dev, parallel, unlabelled, shots, bad.count)
+    ids = {lang: [example.id for example in group] for lang, group in shots.items()}
+    return TrainingData(target, source, pseudo, dev, parallel, unlabelled, ids, bad.count)
 
 
 def read_files(

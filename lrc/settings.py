@@ -21,6 +21,7 @@ class TrainSettings:
         method: Transfer method, one of `lrc.methods`.
         seed: Of the initial weights and the order of the batches.
         draw_seed: Of the draw of shots and source labels.
+        draw_apart: Whether each language draws shots of its own where languages share ids.
         backbone: As `--backbone` gave it.
         fingerprint: SHA-256 of the backbone's weights.
         data_dir: Folder of the official layouts, where one was used.
@@ -82,6 +83,7 @@ class TrainSettings:
     method: str = "lrc"
     seed: int = 0
     draw_seed: int = 0
+    draw_apart: bool = False
     backbone: str = "builtin"
     fingerprint: str = ""
     data_dir: str | None = None

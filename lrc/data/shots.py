@@ -1,8 +1,8 @@
-"""Few-shot draws: fixed by the seed, nested in the number of shots, the same ids in every language."""
+"""Few-shot draws: fixed by the seed, nested in the number of shots, the same ids in every language or not."""
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Container, Hashable, Sequence
 from pathlib import Path
 
 from ..errors import UserError
@@ -15,18 +15,19 @@ def rank(seed: int, text: str) -> str:
     return hashlib.sha256(f"{seed}\0{text}".encode()).hexdigest()
 
 
-def draw(examples: Sequence[Example], shots: int, seed: int, what: str) -> list[Example]:
+def draw(examples: Sequence[Example], shots: int, seed: int, what: str, apart: str = "") -> list[Example]:
     """Draws shots in a fixed order of which any smaller draw is the beginning.
 
     Pairs alternate between the labels. Questions go round the contexts, so that no context gives its second
     question before each has given its first. Since ids are ranked by the seed alone, languages that share
-    ids draw the same ones as far as they have them.
+    ids draw the same ones as far as they have them, unless they are drawn apart.
 
     Args:
         examples: All labels of one language.
         shots: Number wanted.
         seed: Of the draw.
         what: Names the language and the data in the error.
+        apart: The language, where each draws ids of its own.
 
     Raises:
         UserError: If there are fewer examples than shots, or pairs of only one label.
@@ -39,12 +40,16 @@ def draw(examples: Sequence[Example], shots: int, seed: int, what: str) -> list[
         raise UserError(
             f"--shots {shots}: {what} gives no shot of {missing}; give examples of both labels and at least 2 shots"
         )
+
+    def place(example: Example) -> str:
+        return rank(seed, f"{apart}\0{example.id}" if apart else example.id)
+
     taken: dict[Hashable, int] = defaultdict(int)
     order: list[tuple[tuple[int, int | str], Example]] = []
-    for example in sorted(examples, key=lambda item: rank(seed, item.id)):
+    for example in sorted(examples, key=place):
         pair = isinstance(example, Pair)
         group = example.label if isinstance(example, Pair) else example.context
-        order.append(((taken[group], group if pair else rank(seed, example.id)), example))
+        order.append(((taken[group], group if pair else place(example)), example))
         taken[group] += 1
     return [example for _, example in sorted(order, key=lambda item: item[0])][:shots]
 
@@ -82,9 +87,16 @@ def read_shots(path: Path) -> dict[str, list[str]]:
     return dict(shots)
 
 
-def remainder(examples: Sequence[Example], drawn: Sequence[Example]) -> list[Example]:
-    """Returns what a draw left, without the contexts that it has shown unless it has shown them all."""
+def remainder(examples: Sequence[Example], drawn: Sequence[Example], elsewhere: Container[str]) -> list[Example]:
+    """Returns what a draw left, as far as something stays without what it has shown.
+
+    Args:
+        examples: All labels of one language.
+        drawn: Its shots.
+        elsewhere: Ids drawn in other languages, whose translations these examples may be.
+    """
     ids = {example.id for example in drawn}
     seen = {example.context for example in drawn if isinstance(example, Question)}
     left = [example for example in examples if example.id not in ids]
+    left = [example for example in left if example.id not in elsewhere] or left
     return [example for example in left if not (isinstance(example, Question) and example.context in seen)] or left

@@ -106,18 +106,22 @@ def test_draws_are_nested_and_spread(seed: int) -> None:
         few, many = draw(examples, 8, seed, "ar"), draw(examples, 32, seed, "ar")
         assert many[:8] == few
         assert draw(list(reversed(examples)), 32, seed, "ar") == many
-        assert not {example.id for example in remainder(examples, many)} & {example.id for example in many}
+        assert not {example.id for example in remainder(examples, many, ())} & {example.id for example in many}
     assert len({item.context for item in draw(questions, 32, seed, "ar") if isinstance(item, Question)}) == 32
     assert sum(item.label for item in draw(pairs, 16, seed, "ar") if isinstance(item, Pair)) == 8
     assert draw(questions, 32, seed, "ar") != draw(questions, 32, seed + 1, "ar")
 
 
-def test_languages_draw_the_same_ids() -> None:
-    drawn = [
-        [item.id for item in draw(read_questions(EXAMPLES / f"qa.{lang}.json", lang, BadExamples(False)), 16, 3, lang)]
-        for lang in ("zh", "hi")
-    ]
-    assert drawn[0] == drawn[1]
+def test_languages_draw_the_same_ids_unless_apart() -> None:
+    groups = {lang: read_questions(EXAMPLES / f"qa.{lang}.json", lang, BadExamples(False)) for lang in ("zh", "hi")}
+
+    def ids(lang: str, shots: int, apart: str) -> list[str]:
+        return [item.id for item in draw(groups[lang], shots, 3, lang, apart)]
+
+    assert ids("zh", 16, "") == ids("hi", 16, "")
+    own = ids("zh", 16, "zh")
+    assert len(set(own) & set(ids("hi", 16, "hi"))) < 12 and own != ids("zh", 16, "")
+    assert own[:4] == ids("zh", 4, "zh")
 
 
 def test_draw_refuses_what_it_cannot_give() -> None:
@@ -134,9 +138,12 @@ def test_draw_refuses_what_it_cannot_give() -> None:
 def test_dev_examples_show_no_drawn_context() -> None:
     questions = read_questions(EXAMPLES / "qa.de.json", "de", BadExamples(False))
     drawn = draw(questions, 16, 0, "de")
-    left = remainder(questions, drawn)
+    left = remainder(questions, drawn, ())
     assert len(left) == 32
     assert not {item.context for item in left} & {item.context for item in drawn}
+    elsewhere = {item.id for item in left[:20]}
+    assert remainder(questions, drawn, elsewhere) == left[20:]
+    assert remainder(questions, drawn, {item.id for item in questions}) == left
 
 
 @pytest.mark.parametrize(("task", "langs"), [("xquad", "ar de hi zh"), ("mlqa", "ar de hi zh"), ("pawsx", "de zh ja")])
