@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,10 @@ Answer = Callable[[list[str], list[str]], list[str]]
 Model = Callable[[dict[str, Any]], Sequence[Any]]
 
 
-def serve_lrc(work: Path) -> Answer:
+def serve_lrc(work: Path, preset: str = "default") -> Answer:
     import lrc_runtime
 
-    answerer = lrc_runtime.load_question_answerer(work / "bundle")
+    answerer = lrc_runtime.load_question_answerer(work / "bundle", preset=preset)
     return lambda questions, contexts: [answer.text for answer in answerer.answer_batch(questions, contexts)]
 
 
@@ -97,6 +98,7 @@ SERVERS: dict[str, Callable[[Path], Answer]] = {
     "Haystack ExtractiveReader": serve_haystack,
     "optimum loop": serve_optimum,
     "lrc": serve_lrc,
+    "lrc, preset throughput": partial(serve_lrc, preset="throughput"),
 }
 
 
