@@ -1,11 +1,12 @@
 """What an export is measured on: labelled examples for the gate, text for the vocabulary."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from lrc_exporters.gate import Scored
 from lrc_exporters.proof import Run as Model
-from lrc_exporters.vocabulary import Choice
+from lrc_exporters.vocabulary import Choice, Sample
 from lrc_runtime import ParaphraseDetector, QuestionAnswerer
 from lrc_runtime.encoding import TextEncoder
 
@@ -55,20 +56,23 @@ def vocabulary_choice(
     if unknown := [lang for lang in langs if not scripts(lang)]:
         note(f"vocabulary: left whole, as the script of {', '.join(unknown)} is not known")
         return None
-    corpora: list[Iterable[str]]
+    texts: dict[str, Iterable[str]] = {}
+    samples = []
     if corpus:
-        paths = dict.fromkeys(name.replace("{lang}", lang) for name in corpus for lang in langs)
-        corpora = [_passages(Path(path)) for path in paths]
+        for lang in langs:
+            paths = [Path(name.replace("{lang}", lang)) for name in corpus if "{lang}" in name]
+            if paths:
+                texts[lang] = chain.from_iterable(_passages(path) for path in paths)
+        shared = [Path(name) for name in corpus if "{lang}" not in name]
+        every = frozenset(script for lang in langs for script in scripts(lang))
+        samples = [Sample(every, _passages(path)) for path in shared]
     else:
-        texts: dict[str, list[str]] = {}
+        learned: dict[str, list[str]] = {}
         for example in own:
-            texts.setdefault(example.lang, []).extend(texts_of(example))
-        corpora = [texts[lang] for lang in langs if lang in texts]
-    return Choice(
-        scripts=frozenset(script for lang in langs for script in scripts(lang)),
-        corpora=corpora,
-        most=pieces or max(_LEAST_PIECES, _PIECES_A_LANGUAGE * len(langs)),
-    )
+            learned.setdefault(example.lang, []).extend(texts_of(example))
+        texts.update(learned)
+    samples += [Sample(frozenset(scripts(lang)), texts.get(lang)) for lang in langs]
+    return Choice(samples, pieces or max(_LEAST_PIECES, _PIECES_A_LANGUAGE * len(langs)))
 
 
 def _passages(path: Path) -> Iterator[str]:

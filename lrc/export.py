@@ -64,7 +64,7 @@ def export_runs(
             the runs were trained on when empty.
         corpus: Files or folders of text in which pieces are counted; `{lang}` stands for each language; what the runs
             have learned from when empty.
-        pieces: Pieces to keep, the most frequent; 10,000 a language and at least 30,000 when None.
+        pieces: Pieces to keep; 10,000 a language and at least 30,000 when None.
         table_bits: Bits of the embedding table, 2 (for its rarer rows), 4 or 8.
         gate_data: Labelled examples for the gate, `{lang}` standing for each language; the runs' own dev when None.
         max_drop: Points that a language may lose; 1.0 F1 or 0.5 of accuracy when None.

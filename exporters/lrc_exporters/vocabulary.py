@@ -26,6 +26,8 @@ _MARKS = regex.compile(r"^(▁|##)")
 _BYTE = regex.compile(r"<0x[0-9A-F]{2}>")
 _DIGITS = 4
 _SHARED = ("Common", "Inherited")
+# What is known of a language's scripts counts as much as so many pieces of its text.
+_PRIOR = 10_000
 
 
 class VocabularyError(LrcError):
@@ -33,76 +35,99 @@ class VocabularyError(LrcError):
 
 
 @dataclass(frozen=True)
+class Sample:
+    """Text in a language, or in several.
+
+    Attributes:
+        scripts: Unicode names of the scripts that it is written in.
+        texts: The text; None where there is none and the scripts alone tell.
+    """
+
+    scripts: frozenset[str]
+    texts: Iterable[str] | None = None
+
+
+@dataclass(frozen=True)
 class Choice:
     """What a vocabulary is trimmed for.
 
     Attributes:
-        scripts: Unicode names of the scripts that the languages are written in.
-        corpora: Texts in the languages, by language or file.
-        most: Pieces to keep: those that are the largest share of any corpus, then the most frequent others of the
-            scripts.
+        samples: Of the languages that the bundle serves.
+        most: Pieces to keep: those that are the largest share of any language.
     """
 
-    scripts: frozenset[str]
-    corpora: Sequence[Iterable[str]]
+    samples: Sequence[Sample]
     most: int
 
 
 def kept_pieces(tokenizer: Tokenizer, choice: Choice) -> Ids:
     """Chooses the pieces that stay.
 
-    Those that are the largest share of any corpus, then the most frequent others that are written in the scripts.
-    Digits, punctuation and symbols belong to all scripts. Every single character of the scripts stays, and so do the
-    template's special tokens and all that lies before the last of them, so that their ids do not change.
+    Those that are the largest share of any language. Digits, punctuation and symbols belong to all scripts. Every
+    single character of the scripts stays, and so do the template's special tokens and all that lies before the last of
+    them, so that their ids do not change.
 
     Args:
         tokenizer: The whole tokenizer.
-        choice: Scripts and corpora.
+        choice: Languages and texts.
 
     Returns:
         The ids that stay, ascending.
 
     Raises:
-        VocabularyError: If no piece of the scripts occurs in the corpora.
+        VocabularyError: If no piece of the scripts occurs in the texts.
     """
     vocabulary = tokenizer.get_vocab(with_added_tokens=True)
-    inside = regex.compile("[" + "".join(rf"\p{{Script={name}}}" for name in (*choice.scripts, *_SHARED)) + "]+")
-    kept, letters = np.zeros(max(vocabulary.values()) + 1, bool), []
-    written = kept.copy()
-    for piece, index in vocabulary.items():
-        bare = _MARKS.sub("", piece)
-        own = inside.fullmatch(bare) is not None
-        kept[index] = not bare or _BYTE.fullmatch(piece) or (own and len(bare) == 1)
-        written[index] = own
-        if own and regex.search(r"\p{L}", bare):
-            letters.append(index)
+    frequencies = _frequencies(tokenizer, max(vocabulary.values()) + 1)
+    bare = {index: _MARKS.sub("", piece) for piece, index in vocabulary.items()}
+    kept = np.zeros(len(frequencies), bool)
     kept[list(tokenizer.get_added_tokens_decoder())] = True
     kept[: max(_fixed(tokenizer)) + 1] = True
-    share = np.zeros(len(kept))
-    if choice.corpora:
-        share = np.max([_shares(tokenizer, corpus, len(kept)) for corpus in choice.corpora], axis=0)
-        if not share[letters].any():
-            raise VocabularyError(
-                f"--corpus: its text holds no piece of the scripts {', '.join(sorted(choice.scripts))};"
-                " give text in the bundle's languages"
-            )
-    share[kept], written[kept] = 0, False
+    kept[[index for piece, index in vocabulary.items() if not bare[index] or _BYTE.fullmatch(piece)]] = True
+    lettered = np.zeros(len(kept), bool)
+    lettered[[index for index, piece in bare.items() if regex.search(r"\p{L}", piece)]] = True
+    share, seen = np.zeros(len(kept)), np.zeros(len(kept))
+    for sample in choice.samples:
+        inside = regex.compile("[" + "".join(rf"\p{{Script={name}}}" for name in (*sample.scripts, *_SHARED)) + "]+")
+        own = np.array([index for index, piece in bare.items() if inside.fullmatch(piece)])
+        kept[[index for index in own if len(bare[index]) == 1]] = True
+        # What the text is too short to show is as frequent as in all text of the scripts; what belongs to all scripts,
+        # as in all text.
+        expected, words = np.zeros(len(kept)), own[lettered[own]]
+        expected[own] = frequencies[own] / frequencies.sum()
+        expected[words] = frequencies[words] / frequencies[words].sum()
+        counts = _count(tokenizer, sample.texts or (), len(kept))
+        share = np.maximum(share, (counts + _PRIOR * expected) / (counts.sum() + _PRIOR))
+        seen += counts * np.isin(np.arange(len(kept)), words)
+    if any(sample.texts is not None for sample in choice.samples) and not seen.any():
+        scripts = ", ".join(sorted({script for sample in choice.samples for script in sample.scripts}))
+        raise VocabularyError(
+            f"--corpus: its text holds no piece of the scripts {scripts}; give text in the bundle's languages"
+        )
+    share[kept] = 0
     found = np.argsort(-share, kind="stable")[: np.count_nonzero(share)]
-    # A vocabulary is in order of falling frequency: where the corpora saw too few, its first ones are next.
-    found = np.concatenate([found, np.flatnonzero(written & (share == 0))])
     kept[found[: max(0, choice.most - np.count_nonzero(kept))]] = True
     kept[~np.isin(np.arange(len(kept)), list(vocabulary.values()))] = False
     return np.flatnonzero(kept)
 
 
-def _shares(tokenizer: Tokenizer, texts: Iterable[str], size: int) -> npt.NDArray[np.float64]:
-    """Returns each piece's share of the pieces of a corpus."""
+def _frequencies(tokenizer: Tokenizer, size: int) -> npt.NDArray[np.float64]:
+    """Returns how frequent each piece was in the text that the tokenizer was made of, up to a factor."""
+    model = json.loads(tokenizer.to_str())["model"]
+    # WordPiece does not say; its vocabulary is in order of falling frequency, which falls as Zipf's law has it.
+    frequencies = 1 / np.arange(1.0, size + 1)
+    if model["type"] == "Unigram":
+        frequencies[: len(model["vocab"])] = np.exp([score for _, score in model["vocab"]])
+    return frequencies
+
+
+def _count(tokenizer: Tokenizer, texts: Iterable[str], size: int) -> npt.NDArray[np.float64]:
+    """Counts the pieces of a text."""
     counts, rest = np.zeros(size), iter(texts)
     while chunk := list(islice(rest, _TEXTS_AT_ONCE)):
         ids = [encoding.ids for encoding in tokenizer.encode_batch(chunk, add_special_tokens=False)]
         counts += np.bincount(np.fromiter(chain.from_iterable(ids), np.int64), minlength=size)
-    shares: npt.NDArray[np.float64] = counts / max(1.0, counts.sum())
-    return shares
+    return counts
 
 
 def _fixed(tokenizer: Tokenizer) -> set[int]:

@@ -11,6 +11,7 @@ from torch import nn
 import lrc_runtime
 from lrc_exporters.vocabulary import (
     Choice,
+    Sample,
     VocabularyError,
     describe,
     kept_pieces,
@@ -45,7 +46,7 @@ def word_piece() -> Tokenizer:
 
 @pytest.mark.parametrize("whole", [make_tokenizer(), word_piece()], ids=["unigram", "wordpiece"])
 def test_text_in_the_kept_scripts_reads_as_before(whole: Tokenizer) -> None:
-    kept = kept_pieces(whole, Choice(frozenset({"Devanagari", "Latin"}), [], EVERY))
+    kept = kept_pieces(whole, Choice([Sample(frozenset({"Devanagari"})), Sample(frozenset({"Latin"}))], EVERY))
     trimmed = trim_tokenizer(whole, kept)
     assert trimmed.get_vocab_size() == len(kept) < 0.8 * whole.get_vocab_size()
     new = renumber(kept, whole.token_to_id("<unk>") or whole.token_to_id("[UNK]"), whole.get_vocab_size()).new
@@ -61,32 +62,50 @@ def test_text_in_the_kept_scripts_reads_as_before(whole: Tokenizer) -> None:
 def test_pieces_of_the_corpus_come_first() -> None:
     whole = make_tokenizer()
     scripts = frozenset({"Devanagari"})
-    characters = set(kept_pieces(whole, Choice(scripts, [], 1)).tolist())
+    characters = set(kept_pieces(whole, Choice([Sample(scripts)], 1)).tolist())
     own = set(whole.encode(HINDI, add_special_tokens=False).ids)
-    kept = set(kept_pieces(whole, Choice(scripts, [[HINDI]], len(characters | own))).tolist())
+    kept = set(kept_pieces(whole, Choice([Sample(scripts, [HINDI] * 2000)], len(characters | own))).tolist())
     assert kept == characters | own and own - characters
     assert {"<s>", "<pad>", "</s>", "<unk>", "▁", "क"} <= {whole.id_to_token(index) for index in kept}
     # With room for more, the most frequent others of the script are next.
-    more = kept_pieces(whole, Choice(scripts, [[HINDI]], len(kept) + 5)).tolist()
+    more = kept_pieces(whole, Choice([Sample(scripts, [HINDI] * 2000)], len(kept) + 5)).tolist()
     assert kept < set(more) and len(more) == len(kept) + 5
-    assert set(more) < set(kept_pieces(whole, Choice(scripts, [[HINDI]], EVERY)).tolist())
+    assert set(more) < set(kept_pieces(whole, Choice([Sample(scripts, [HINDI] * 2000)], EVERY)).tolist())
 
 
 def test_most_frequent_pieces_of_any_corpus_are_kept() -> None:
-    whole, scripts = make_tokenizer(), frozenset({"Devanagari", "Arabic"})
-    corpora = [[read("hi")] * 20, [read("ar")]]
-    everything = kept_pieces(whole, Choice(scripts, corpora, EVERY))
-    few = kept_pieces(whole, Choice(scripts, corpora, len(everything) - 100))
+    whole = make_tokenizer()
+    samples = [
+        Sample(frozenset({"Devanagari"}), [read("hi")] * 20),
+        Sample(frozenset({"Arabic"}), [read("ar")]),
+    ]
+    everything = kept_pieces(whole, Choice(samples, EVERY))
+    few = kept_pieces(whole, Choice(samples, len(everything) - 100))
     assert len(few) == len(everything) - 100 and set(few) < set(everything)
     # The shorter corpus counts as much as the longer one.
-    lost = [whole.id_to_token(index) for index in set(everything) - set(few)]
-    assert any("\u0600" <= char <= "\u06ff" for piece in lost for char in piece)
-    assert any("\u0900" <= char <= "\u097f" for piece in lost for char in piece)
+    lost = "".join(whole.id_to_token(index) for index in set(everything) - set(few))
+    assert sum("\u0900" <= char <= "\u097f" for char in lost) >= sum("\u0600" <= char <= "\u06ff" for char in lost)
+
+
+def test_scripts_without_text_are_not_crowded_out() -> None:
+    whole = make_tokenizer()
+    samples = [
+        Sample(frozenset({"Latin"}), [read("en"), read("de"), read("es")]),
+        Sample(frozenset({"Devanagari"})),
+        Sample(frozenset({"Arabic"})),
+    ]
+    everything = kept_pieces(whole, Choice(samples, EVERY))
+    few = trim_tokenizer(whole, kept_pieces(whole, Choice(samples, len(everything) - 150)))
+    for lang in ("hi", "ar"):
+        text = [read(lang)]
+        assert describe(few, text)["unknown"] <= describe(whole, text)["unknown"] + 0.1
+        longer = describe(few, text)["pieces_a_character"] / describe(whole, text)["pieces_a_character"]
+        assert longer < 1.1, (lang, longer)
 
 
 def test_corpus_in_another_script_is_refused() -> None:
     with pytest.raises(VocabularyError, match="--corpus: its text holds no piece of the scripts Devanagari"):
-        kept_pieces(make_tokenizer(), Choice(frozenset({"Devanagari"}), [[ARABIC]], EVERY))
+        kept_pieces(make_tokenizer(), Choice([Sample(frozenset({"Devanagari"}), [ARABIC])], EVERY))
 
 
 def test_other_kinds_of_tokenizer_are_named() -> None:
