@@ -20,7 +20,7 @@ from .errors import UserError
 from .run import Run
 from .scoring import score_examples, summarise
 
-# Of the built-in backbone 70,000 pieces cover 98.6 % of XQuAD's in seven languages, 36,000 cover 92.3 %.
+# 70,000 pieces of the built-in backbone, chosen for seven languages, leave out 0.6 to 4.7 % of what text in them holds.
 _PIECES_A_LANGUAGE = 10_000
 _LEAST_PIECES = 30_000
 
