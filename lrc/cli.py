@@ -252,9 +252,7 @@ def export(
     corpus: Annotated[
         list[str] | None, typer.Option(help="Text to count pieces in; {lang} for each language; default the labels'.")
     ] = None,
-    pieces: Annotated[
-        int | None, typer.Option(help="Pieces to keep; default 10,000 a language.", min=1)
-    ] = None,
+    pieces: Annotated[int | None, typer.Option(help="Pieces to keep; default 10,000 a language.", min=1)] = None,
     table_bits: Annotated[Literal["2", "4", "8"], typer.Option(help="Bits of the embedding table's rows.")] = "2",
     gate_data: Annotated[
         str | None, typer.Option(help="Labels for the gate; {lang} for each language; default the run's dev.")

@@ -65,8 +65,7 @@ def prepare(settings: TrainSettings) -> TrainingData:
     everywhere = {example.id for group in shots.values() for example in group}
     for lang, examples in labelled.items():
         left = own_dev[lang] if own_dev else remainder(examples, shots[lang], everywhere)
-        # The ranking of the dev examples does not depend on the run's seed, so that runs compare.
-        dev[lang] = sorted(left, key=lambda item: rank(0, item.id))[: settings.dev_limit]
+        dev[lang] = _chosen(left, lang, settings.dev_limit)
     target = [example for group in shots.values() for example in group]
     source = _read_source(task, settings, bad)
     pseudo = _read_pseudo(task, settings, bad)
@@ -81,6 +80,11 @@ def prepare(settings: TrainSettings) -> TrainingData:
             raise UserError(f"--unlabelled {settings.unlabelled}: has no text")
     ids = {lang: [example.id for example in group] for lang, group in shots.items()}
     return TrainingData(target, source, pseudo, dev, parallel, unlabelled, ids, bad.count)
+
+
+def _chosen(examples: list[Example], lang: str, limit: int) -> list[Example]:
+    """Draws dev examples: the same ones for every run, and others in each language, as translations tell less."""
+    return sorted(examples, key=lambda item: rank(0, f"{lang}\0{item.id}"))[:limit]
 
 
 def read_files(

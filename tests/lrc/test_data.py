@@ -12,6 +12,8 @@ from lrc.data.shots import draw, remainder
 from lrc.data.tasks import TASKS, read_labelled, read_test
 from lrc.distractors import add_distractors
 from lrc.errors import UserError
+from lrc.prepare import prepare
+from lrc.settings import TrainSettings
 from tests.conftest import EXAMPLES, LANGS, data_dir
 
 
@@ -192,3 +194,21 @@ def test_distractors_move_answers_with_their_text() -> None:
     assert unchanged == 16 and before - unchanged == 32
     pairs = read_pairs(EXAMPLES / "pairs.hi.tsv", "hi", BadExamples(False))
     assert sorted(pairs, key=lambda pair: pair.id) == sorted(add_distractors(pairs, 3), key=lambda pair: pair.id)
+
+
+def test_dev_examples_are_the_same_for_every_seed_and_others_in_each_language() -> None:
+    def dev(seed: int) -> dict[str, list[str]]:
+        settings = TrainSettings(
+            task="qa",
+            kind="qa",
+            langs=["hi", "zh"],
+            shots=4,
+            draw_seed=seed,
+            train=str(EXAMPLES / "qa.{lang}.json"),
+            dev=str(EXAMPLES / "qa.{lang}.json"),
+            dev_limit=12,
+        )
+        return {lang: [example.id for example in group] for lang, group in prepare(settings).dev.items()}
+
+    assert dev(0) == dev(1)
+    assert len(set(dev(0)["hi"]) & set(dev(0)["zh"])) < 8
