@@ -118,6 +118,9 @@ def _run_all(
     waiting = [cell for cell in cells if not _result(folder, cell).is_file()]
     if waiting:
         lock = threading.Lock()
+        if rows := _rows(folder, cells):
+            # A study that was killed between a run's result and this has not written it.
+            write(rows)
         with progress(what, len(cells), len(cells) - len(waiting)) as advance:
 
             def done(cell: Cell) -> None:

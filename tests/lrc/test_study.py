@@ -71,6 +71,21 @@ def test_a_killed_study_ends_with_the_same_results(tiny: Path, finished_study: P
     assert json.loads(table[0]["shot_ids"]) == rows[0].shot_ids
 
 
+def test_what_a_killed_study_has_not_written_is_written_at_once(
+    tiny: Path, finished_study: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "killed"
+    shutil.copytree(finished_study, out)
+    lost = [*out.glob("runs/adapters*"), out / "results.parquet", out / "results.csv"]
+    for path in lost:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    process = start_study(study_file(tmp_path, tiny), out)
+    wait_for((out / "results.csv").exists)
+    process.kill()
+    process.wait()
+    assert [row.method for row in read_results(out)] == ["lora", "lora"]
+
+
 def test_the_search_sets_the_learning_rate(tiny: Path, tmp_path: Path) -> None:
     file = study_file(tmp_path, tiny, "\n[search]\nlr = [0.5, 2.0]\nshots = 3\n")
     study = read_study(file)
