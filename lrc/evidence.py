@@ -57,21 +57,16 @@ def vocabulary_choice(
         note(f"vocabulary: left whole, as the script of {', '.join(unknown)} is not known")
         return None
     texts: dict[str, Iterable[str]] = {}
-    samples = []
-    if corpus:
-        for lang in langs:
-            paths = [Path(name.replace("{lang}", lang)) for name in corpus if "{lang}" in name]
-            if paths:
-                texts[lang] = chain.from_iterable(_passages(path) for path in paths)
-        shared = [Path(name) for name in corpus if "{lang}" not in name]
-        every = frozenset(script for lang in langs for script in scripts(lang))
-        samples = [Sample(every, _passages(path)) for path in shared]
-    else:
-        learned: dict[str, list[str]] = {}
-        for example in own:
-            learned.setdefault(example.lang, []).extend(texts_of(example))
-        texts.update(learned)
-    samples += [Sample(frozenset(scripts(lang)), texts.get(lang)) for lang in langs]
+    shared = [_passages(Path(name)) for name in corpus if "{lang}" not in name]
+    if each := [name for name in corpus if "{lang}" in name]:
+        texts = {lang: chain(*(_passages(Path(name.replace("{lang}", lang))) for name in each)) for lang in langs}
+    if not corpus:
+        learned = {lang: [text for one in own if one.lang == lang for text in texts_of(one)] for lang in langs}
+        texts = {lang: found for lang, found in learned.items() if found}
+    every = frozenset(script for lang in langs for script in scripts(lang))
+    samples = [Sample(every, text) for text in shared]
+    # Beside text of all languages a language needs none of its own.
+    samples += [Sample(frozenset(scripts(lang)), texts.get(lang)) for lang in langs if lang in texts or not shared]
     return Choice(samples, pieces or max(_LEAST_PIECES, _PIECES_A_LANGUAGE * len(langs)))
 
 

@@ -89,7 +89,7 @@ def kept_pieces(tokenizer: Tokenizer, choice: Choice) -> Ids:
     share, seen = np.zeros(len(kept)), np.zeros(len(kept))
     for sample in choice.samples:
         inside = regex.compile("[" + "".join(rf"\p{{Script={name}}}" for name in (*sample.scripts, *_SHARED)) + "]+")
-        own = np.array([index for index, piece in bare.items() if inside.fullmatch(piece)])
+        own = np.array([index for index, piece in bare.items() if inside.fullmatch(piece)], np.int64)
         kept[[index for index in own if len(bare[index]) == 1]] = True
         # What the text is too short to show is as frequent as in all text of the scripts; what belongs to all scripts,
         # as in all text.

@@ -9,6 +9,9 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from torch import nn
 
 import lrc_runtime
+from lrc.data.examples import BadExamples
+from lrc.data.readers import read_questions
+from lrc.evidence import vocabulary_choice
 from lrc_exporters.vocabulary import (
     Choice,
     Sample,
@@ -84,7 +87,11 @@ def test_most_frequent_pieces_of_any_corpus_are_kept() -> None:
     assert len(few) == len(everything) - 100 and set(few) < set(everything)
     # The shorter corpus counts as much as the longer one.
     lost = "".join(whole.id_to_token(index) for index in set(everything) - set(few))
-    assert sum("\u0900" <= char <= "\u097f" for char in lost) >= sum("\u0600" <= char <= "\u06ff" for char in lost)
+    hindi, arabic = (
+        sum("\u0900" <= char <= "\u097f" for char in lost),
+        sum("\u0600" <= char <= "\u06ff" for char in lost),
+    )
+    assert hindi > 0 and hindi >= arabic
 
 
 def test_scripts_without_text_are_not_crowded_out() -> None:
@@ -101,6 +108,45 @@ def test_scripts_without_text_are_not_crowded_out() -> None:
         assert describe(few, text)["unknown"] <= describe(whole, text)["unknown"] + 0.1
         longer = describe(few, text)["pieces_a_character"] / describe(whole, text)["pieces_a_character"]
         assert longer < 1.1, (lang, longer)
+
+
+def test_a_corpus_counts_as_much_without_the_language_in_its_name(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text(HINDI * 300, encoding="utf-8")
+    (tmp_path / "text.hi.txt").write_text(HINDI * 300, encoding="utf-8")
+    whole = make_tokenizer()
+    least = len(kept_pieces(whole, Choice([Sample(frozenset({"Devanagari"}))], 1))) + 8
+
+    def kept(name: str) -> list[int]:
+        choice = vocabulary_choice(["hi"], [str(tmp_path / name)], least, [])
+        assert choice is not None
+        return kept_pieces(whole, choice).tolist()
+
+    assert kept("text.txt") == kept("text.{lang}.txt")
+    assert kept("text.txt") != kept_pieces(whole, Choice([Sample(frozenset({"Devanagari"}))], least)).tolist()
+
+
+def test_a_language_that_the_run_has_not_seen_goes_by_its_script() -> None:
+    own = read_questions(EXAMPLES / "qa.de.json", "de", BadExamples(False))
+    choice = vocabulary_choice(["hi"], [], None, own)
+    assert choice is not None
+    whole = make_tokenizer()
+    assert describe(trim_tokenizer(whole, kept_pieces(whole, choice)), [HINDI]) == describe(whole, [HINDI])
+
+
+def test_a_script_that_is_rare_in_the_tokenizer_has_its_room() -> None:
+    whole = Tokenizer(models.Unigram())
+    whole.pre_tokenizer = pre_tokenizers.Metaspace()
+    special = ["<s>", "<pad>", "</s>", "<unk>"]
+    trainer = trainers.UnigramTrainer(vocab_size=1200, special_tokens=special, unk_token="<unk>", show_progress=False)
+    whole.train_from_iterator([read("en")] * 40 + [read("hi")], trainer)
+    whole.post_processor = make_tokenizer().post_processor
+    samples = [Sample(frozenset({"Latin"})), Sample(frozenset({"Devanagari"}))]
+    single = len(kept_pieces(whole, Choice(samples, 1)))
+    kept = kept_pieces(whole, Choice(samples, (single + whole.get_vocab_size()) // 2))
+    hindi = {
+        whole.token_to_id(piece) for piece in whole.get_vocab() if any("\u0900" <= char <= "\u097f" for char in piece)
+    }
+    assert len(hindi) > 100 and len(hindi & set(kept.tolist())) > 0.8 * len(hindi)
 
 
 def test_corpus_in_another_script_is_refused() -> None:

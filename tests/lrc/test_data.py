@@ -12,7 +12,7 @@ from lrc.data.shots import draw, remainder
 from lrc.data.tasks import TASKS, read_labelled, read_test
 from lrc.distractors import add_distractors
 from lrc.errors import UserError
-from lrc.prepare import prepare
+from lrc.prepare import TrainingData, prepare
 from lrc.settings import TrainSettings
 from tests.conftest import EXAMPLES, LANGS, data_dir
 
@@ -196,19 +196,40 @@ def test_distractors_move_answers_with_their_text() -> None:
     assert sorted(pairs, key=lambda pair: pair.id) == sorted(add_distractors(pairs, 3), key=lambda pair: pair.id)
 
 
-def test_dev_examples_are_the_same_for_every_seed_and_others_in_each_language() -> None:
-    def dev(seed: int) -> dict[str, list[str]]:
-        settings = TrainSettings(
+def prepared(seed: int, apart: bool) -> TrainingData:
+    return prepare(
+        TrainSettings(
             task="qa",
             kind="qa",
             langs=["hi", "zh"],
-            shots=4,
+            shots=12,
             draw_seed=seed,
+            draw_apart=apart,
             train=str(EXAMPLES / "qa.{lang}.json"),
-            dev=str(EXAMPLES / "qa.{lang}.json"),
             dev_limit=12,
+        )
+    )
+
+
+def test_shots_are_drawn_apart_where_asked_and_no_dev_example_translates_one() -> None:
+    shared, apart = prepared(0, False), prepared(0, True)
+    assert shared.shots["hi"] == shared.shots["zh"] and set(apart.shots["hi"]) != set(apart.shots["zh"])
+    for data in (shared, apart):
+        shown = {*data.shots["hi"], *data.shots["zh"]}
+        assert not shown & {example.id for group in data.dev.values() for example in group}
+
+
+def test_dev_examples_are_others_in_each_language() -> None:
+    dev = {lang: {example.id for example in group} for lang, group in prepared(0, False).dev.items()}
+    assert len(dev["hi"]) == len(dev["zh"]) == 12 and len(dev["hi"] & dev["zh"]) < 10
+
+
+def test_own_dev_examples_are_the_same_for_every_seed() -> None:
+    def dev(seed: int) -> dict[str, list[str]]:
+        pattern = str(EXAMPLES / "qa.{lang}.json")
+        settings = TrainSettings(
+            "qa", "qa", ["hi", "zh"], shots=4, draw_seed=seed, train=pattern, dev=pattern, dev_limit=12
         )
         return {lang: [example.id for example in group] for lang, group in prepare(settings).dev.items()}
 
     assert dev(0) == dev(1)
-    assert len(set(dev(0)["hi"]) & set(dev(0)["zh"])) < 8
