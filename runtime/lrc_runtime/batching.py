@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import NoReturn, Self
 
 import numpy as np
@@ -19,8 +20,35 @@ Run = Callable[[dict[str, Ints]], Row]
 _TOKEN_BUDGET = 512
 
 
+class Places:
+    """How many batches of one call may run at once: the calls in progress share the CPUs out, and none waits.
+
+    Args:
+        most: For one call alone.
+    """
+
+    def __init__(self, most: int = 1) -> None:
+        self.most = most
+        # A set, which threads change in one step: no lock that a fork could leave held.
+        self._calls: set[object] = set()
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Counts a call as long as the block lasts."""
+        call = object()
+        self._calls.add(call)
+        try:
+            yield
+        finally:
+            self._calls.discard(call)
+
+    def each(self) -> int:
+        """Returns what a call may run at once now."""
+        return max(1, self.most // max(1, len(self._calls)))
+
+
 def run_sorted(
-    run: Run, encoder: TextEncoder, inputs: Sequence[ModelInput], at_once: int = 1
+    run: Run, encoder: TextEncoder, inputs: Sequence[ModelInput], places: Places | None = None
 ) -> Iterator[tuple[int, Row]]:
     """Runs inputs sorted by length, so that little of a batch is padding.
 
@@ -28,7 +56,7 @@ def run_sorted(
         run: The model: a padded batch in, arrays whose first axis is the batch out.
         encoder: Pads the batches.
         inputs: Model inputs in any order.
-        at_once: As in `side_by_side`.
+        places: As in `side_by_side`; one batch after the other when None.
 
     Yields:
         The index of an input and its row of every output, the longest input first.
@@ -41,32 +69,34 @@ def run_sorted(
         chunks.append(order[position : position + size])
         position += size
     batches = (encoder.collate([inputs[index] for index in chunk]) for chunk in chunks)
-    for chunk, outputs in zip(chunks, side_by_side(run, batches, min(at_once, len(chunks))), strict=True):
-        for place, index in enumerate(chunk):
-            yield index, {name: array[place] for name, array in outputs.items()}
+    places = places or Places()
+    with places.taken():
+        several = places.most > 1 and len(chunks) > 1
+        for chunk, outputs in zip(
+            chunks, side_by_side(run, batches, places) if several else map(run, batches), strict=True
+        ):
+            for place, index in enumerate(chunk):
+                yield index, {name: array[place] for name, array in outputs.items()}
 
 
-def side_by_side(run: Run, batches: Iterable[dict[str, Ints]], at_once: int) -> Iterator[Row]:
+def side_by_side(run: Run, batches: Iterable[dict[str, Ints]], places: Places) -> Iterator[Row]:
     """Runs batches, several at once: a CPU's threads then never wait for each other inside an operator.
 
     Args:
-        run: The model, which may be called from several threads where `at_once` is more than one.
+        run: The model, which may be called from several threads.
         batches: Padded batches, taken as they are needed.
-        at_once: Batches that run at once.
+        places: How many may run at once.
 
     Yields:
         The outputs of each batch, in order.
     """
-    if at_once <= 1:
-        yield from map(run, batches)
-        return
     running: deque[Future[Row]] = deque()
-    with ThreadPoolExecutor(at_once, thread_name_prefix="lrc") as pool:
+    with ThreadPoolExecutor(places.most, thread_name_prefix="lrc") as pool:
         try:
             for batch in batches:
-                running.append(pool.submit(run, batch))
-                if len(running) > at_once:
+                while len(running) >= places.each():
                     yield running.popleft().result()
+                running.append(pool.submit(run, batch))
             while running:
                 yield running.popleft().result()
         finally:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from .batching import side_by_side
+from .batching import Places, side_by_side
 from .bundle import open_parts
 from .cpus import usable_cpus
 from .files import open_files
@@ -68,7 +68,7 @@ def bench(
             batches = [encoder.collate([window] * batch)] * (max(3, repeats // 5) * session.at_once)
             _times(session, batches[0], 0)
             began = time.perf_counter()
-            for _ in side_by_side(session, batches, session.at_once):
+            for _ in side_by_side(session, batches, Places(session.at_once)):
                 pass
             speed = round(batch * len(batches) / (time.perf_counter() - began), 1)
             result["throughput"].append({"threads": threads, "batch": batch, "windows_a_second": speed})

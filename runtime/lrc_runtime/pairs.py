@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .batching import Run, Served, run_sorted
+from .batching import Places, Run, Served, run_sorted
 from .calibration import Calibration
 from .decoding import log_softmax
 from .encoding import TextEncoder
@@ -38,7 +38,7 @@ class ParaphraseDetector(Served):
         run: The model: a padded batch in, `logits` of shape (batch, labels) out.
         labels: Names of the classes in the order of the logits.
         manifest: What the bundle says of itself, where there is a bundle.
-        at_once: Batches of one call that run at once; `run` is then called from several threads.
+        at_once: Batches that a call may run at once while it is the only one, each from a thread of its own.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class ParaphraseDetector(Served):
         self._encoder = encoder
         self._run = run
         self._calibration = manifest.calibration if manifest else Calibration()
-        self._at_once = at_once
+        self._places = Places(at_once)
         self.labels = tuple(labels)
         self.manifest = manifest
 
@@ -80,7 +80,7 @@ class ParaphraseDetector(Served):
             firsts = self._encoder.tokenize([first for first, _ in part])
             seconds = self._encoder.tokenize([second for _, second in part])
             inputs = [self._encoder.pair(a, b) for a, b in zip(firsts, seconds, strict=True)]
-            rows = dict(run_sorted(self._run, self._encoder, inputs, self._at_once))
+            rows = dict(run_sorted(self._run, self._encoder, inputs, self._places))
             for at in range(len(part)):
                 scores = log_softmax(rows[at]["logits"])
                 best = int(scores.argmax())

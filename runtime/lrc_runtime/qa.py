@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import overload
 
-from .batching import Run, Served, closed, run_sorted
+from .batching import Places, Run, Served, closed, run_sorted
 from .calibration import Calibration
 from .decoding import NO_ANSWER, Answer, SpanSearch
 from .encoding import ModelInput, TextEncoder, Tokens, check_text
@@ -34,7 +34,7 @@ class QuestionAnswerer(Served):
         decoding: Limits on answers.
         manifest: What the bundle says of itself, where there is a bundle.
         lookup: Looks embeddings up, by which windows are ranked.
-        at_once: Batches of one call that run at once; `run` is then called from several threads.
+        at_once: Batches that a call may run at once while it is the only one, each from a thread of its own.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class QuestionAnswerer(Served):
         self._decoding = decoding
         self._calibration = manifest.calibration if manifest else Calibration()
         self._lookup = lookup
-        self._at_once = at_once
+        self._places = Places(at_once)
         self.manifest = manifest
 
     @overload
@@ -180,7 +180,7 @@ class QuestionAnswerer(Served):
         stream = self._windows(questions, contexts, max_windows)
         while chunk := list(islice(stream, _WINDOWS_AT_ONCE)):
             windows = [piece.window for piece in chunk]
-            for at, outputs in run_sorted(self._run, self._encoder, windows, self._at_once):
+            for at, outputs in run_sorted(self._run, self._encoder, windows, self._places):
                 piece = chunk[at]
                 searches[piece.index].add(piece.window, outputs["start_logits"], outputs["end_logits"])
                 read += piece.characters

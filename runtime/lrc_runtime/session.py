@@ -3,7 +3,6 @@
 import base64
 import ctypes
 import os
-import threading
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -74,7 +73,7 @@ class Session:
         self._where = where or str(source)
         shared, self._spins = PRESETS[preset]
         self.threads = (threads or usable_cpus()) if shared else 1
-        # Batches of one call that may run at once. Threads that spin would take each other's CPUs; on another device
+        # Batches that a call may run at once while it is the only one. Threads that spin would take each other's CPUs; on another device
         # one batch takes all of it.
         alone = self._spins or provider != "cpu"
         self.at_once = 1 if alone else threads or usable_cpus()
@@ -113,8 +112,6 @@ class Session:
             raise InputError(
                 f"provider {self.provider}: ONNX Runtime could not start it; see what it printed, or take cpu"
             )
-        # More runs at once than CPUs take memory and no less time, however many threads call.
-        self._slots = threading.BoundedSemaphore(usable_cpus())
         self._process = os.getpid()
 
     def __call__(self, batch: dict[str, npt.NDArray[np.int64]]) -> dict[str, npt.NDArray[np.float32]]:
@@ -132,8 +129,7 @@ class Session:
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._session))
             self._start()
         feeds: dict[str, Any] = {name: array for name, array in batch.items() if name in self._inputs}
-        with self._slots:
-            return dict(zip(self.outputs, self._session.run(self.outputs, feeds), strict=True))
+        return dict(zip(self.outputs, self._session.run(self.outputs, feeds), strict=True))
 
 
 @cache

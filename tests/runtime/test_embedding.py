@@ -6,10 +6,8 @@ import multiprocessing
 import os
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import onnxruntime
 import pytest
 from tokenizers import Tokenizer
 
@@ -167,18 +165,18 @@ class Together:
 
     def __init__(self, run: Run) -> None:
         self._run, self._lock, self._two = run, threading.Lock(), threading.Barrier(2)
-        self.calls = self._running = self.most = 0
+        self.calls = self.running = self.most = 0
 
     def __call__(self, batch: dict[str, Ints]) -> Row:
         with self._lock:
             self.calls += 1
-            first, self._running = self.calls <= 2, self._running + 1
-            self.most = max(self.most, self._running)
+            first, self.running = self.calls <= 2, self.running + 1
+            self.most = max(self.most, self.running)
         if first:
             self._two.wait(60)
         outputs = self._run(batch)
         with self._lock:
-            self._running -= 1
+            self.running -= 1
         return outputs
 
 
@@ -203,29 +201,24 @@ def test_a_call_that_is_given_up_ends_soon(qa: QuestionAnswerer) -> None:
     assert both.answer(QUESTION, CONTEXT) == qa.answer(QUESTION, CONTEXT)
 
 
-def test_however_many_call_no_more_run_at_once_than_cpus(
-    qa_bundle: Path, qa: QuestionAnswerer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    running, most, lock = 0, 0, threading.Lock()
-    usual = onnxruntime.InferenceSession.run
+def test_a_long_text_leaves_room_to_others(qa: QuestionAnswerer) -> None:
+    model = Together(qa._run)
+    both = QuestionAnswerer(qa._encoder, model, qa._decoding, qa.manifest, at_once=2)
+    found: list[tuple[int, str]] = []
 
-    def run(session: onnxruntime.InferenceSession, *arguments: object) -> object:
-        nonlocal running, most
-        with lock:
-            running += 1
-            most = max(most, running)
-        time.sleep(0.01)
-        outputs = usual(session, *arguments)
-        with lock:
-            running -= 1
-        return outputs
+    def ask_meanwhile(read: int, total: int) -> None:
+        if found:
+            return
+        while model.running:
+            time.sleep(0.001)
+        model.most = 0
+        answer = both.answer(QUESTION, CONTEXT * 40)
+        found.append((model.most, answer.text))
+        model.most = 0
 
-    monkeypatch.setattr(onnxruntime.InferenceSession, "run", run)
-    callers = 2 * usable_cpus() + 2
-    with load(qa_bundle, preset="throughput") as loaded, ThreadPoolExecutor(callers) as pool:
-        found = list(pool.map(lambda _: loaded.answer(QUESTION, CONTEXT).text, range(4 * callers)))
-    assert set(found) == {qa.answer(QUESTION, CONTEXT).text}
-    assert 1 <= most <= usable_cpus()
+    both.answer(QUESTION, CONTEXT * 1000, progress=ask_meanwhile)
+    assert found == [(1, qa.answer(QUESTION, CONTEXT * 40).text)]
+    assert model.most == 2, "and takes it again when they are done"
 
 
 def test_limit_of_the_control_group_counts(tmp_path: Path) -> None:
