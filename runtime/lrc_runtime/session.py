@@ -73,8 +73,8 @@ class Session:
         self._where = where or str(source)
         shared, self._spins = PRESETS[preset]
         self.threads = (threads or usable_cpus()) if shared else 1
-        # Batches that a call may run at once while it is the only one. Threads that spin would take each other's CPUs; on another device
-        # one batch takes all of it.
+        # Batches that a call may run at once while it is the only one. Threads that spin would take each other's CPUs;
+        # on another device one batch takes all of it.
         alone = self._spins or provider != "cpu"
         self.at_once = 1 if alone else threads or usable_cpus()
         self.provider = provider
