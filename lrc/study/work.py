@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from lrc_runtime.errors import LrcError
+
 from .. import run as run_folder
 from ..data.examples import BadExamples, Example, Pair, Question
 from ..data.shots import rank
@@ -55,7 +57,7 @@ def run_cell(folder: Path, cell: Cell) -> Row:
         elif not (run / run_folder.ADAPTER).is_file():
             resume(run)
         _test(run, cell, row)
-    except UserError as error:
+    except LrcError as error:
         row.error = str(error)
     write_json(folder / RESULT, row.to_json())
     if not cell.keep_weights:

@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Self, TypeVar
+from typing import Self, TypeVar, overload
 
 from .decoding import Answer
 from .errors import InputError
 from .pairs import Comparison, ParaphraseDetector
-from .qa import QuestionAnswerer
+from .qa import Progress, QuestionAnswerer
 
 _T = TypeVar("_T")
 
@@ -31,8 +31,41 @@ class AsyncAnswerer:
     async def __aexit__(self, *_: object) -> None:
         await asyncio.to_thread(self._pool.shutdown)
 
-    async def answer(self, question: str, context: str, *, lang: str | None = None) -> Answer:
-        """As `QuestionAnswerer.answer`.
+    @overload
+    async def answer(
+        self,
+        question: str,
+        context: str,
+        top_k: None = None,
+        *,
+        lang: str | None = None,
+        max_windows: int | None = None,
+        progress: Progress | None = None,
+    ) -> Answer: ...
+
+    @overload
+    async def answer(
+        self,
+        question: str,
+        context: str,
+        top_k: int,
+        *,
+        lang: str | None = None,
+        max_windows: int | None = None,
+        progress: Progress | None = None,
+    ) -> list[Answer]: ...
+
+    async def answer(
+        self,
+        question: str,
+        context: str,
+        top_k: int | None = None,
+        *,
+        lang: str | None = None,
+        max_windows: int | None = None,
+        progress: Progress | None = None,
+    ) -> Answer | list[Answer]:
+        """As `QuestionAnswerer.answer`; `progress` is called from the thread that reads.
 
         Raises:
             InputError: Also if the bundle compares sentences.
@@ -40,7 +73,13 @@ class AsyncAnswerer:
         bundle = self._bundle
         if not isinstance(bundle, QuestionAnswerer):
             raise InputError("this bundle compares sentences and answers no questions; use compare")
-        return await self._call(lambda: bundle.answer(question, context, lang=lang))
+
+        def ask() -> Answer | list[Answer]:
+            if top_k is None:
+                return bundle.answer(question, context, lang=lang, max_windows=max_windows, progress=progress)
+            return bundle.answer(question, context, top_k, lang=lang, max_windows=max_windows, progress=progress)
+
+        return await self._call(ask)
 
     async def compare(self, first: str, second: str, *, lang: str | None = None) -> Comparison:
         """As `ParaphraseDetector.compare`.

@@ -196,9 +196,14 @@ def test_other_versions_other_studies_and_two_processes(tiny: Path, tmp_path: Pa
     assert "written by another version" in refused("study", file, "--out", out)
 
 
-def test_a_run_that_cannot_be_is_a_row_with_its_error(tiny: Path, tmp_path: Path) -> None:
-    text = STUDY.replace('["lora", "adapters"]', '["lora"]').replace("[2, 4]", "[2, 5000]")
+@pytest.mark.parametrize(
+    "varied, told",
+    # The first is refused by lrc, the second by the runtime.
+    [("shots = [2, 5000]", "--shots 5000"), ("shots = [2]\nmax_length = [192, 12]", "max_length 12 leaves no room")],
+)
+def test_a_run_that_cannot_be_is_a_row_with_its_error(tiny: Path, tmp_path: Path, varied: str, told: str) -> None:
+    text = STUDY.replace('["lora", "adapters"]', '["lora"]').replace("shots = [2, 4]", varied)
     lrc("study", study_file(tmp_path, tiny, text=text), "--out", tmp_path / "out")
     fine, broken = read_results(tmp_path / "out")
     assert not fine.error and fine.score is not None
-    assert "--shots 5000" in broken.error and broken.score is None and broken.failed
+    assert told in broken.error and broken.score is None and broken.failed

@@ -46,4 +46,5 @@ async def coroutines(qa: QuestionAnswerer) -> None:
     async with AsyncAnswerer(qa, workers=2) as answerer:
         assert_type(answerer, AsyncAnswerer)
         assert_type(await answerer.answer("q", "c", lang="th"), Answer)
+        assert_type(await answerer.answer("q", "c", 3, max_windows=8), list[Answer])
         assert_type(await answerer.compare("a", "b"), Comparison)

@@ -137,6 +137,13 @@ def test_coroutines_ask_at_once(qa: QuestionAnswerer, pair_bundle: Path) -> None
             found = await asyncio.gather(*(answerer.answer(question, context) for _, question, context in CASES))
             with pytest.raises(InputError, match="use answer"):
                 await answerer.compare(QUESTION, CONTEXT)
+            told: list[tuple[int, int]] = []
+            long = CONTEXT * 40
+            best = await answerer.answer(
+                QUESTION, long, 3, lang="th", max_windows=2, progress=lambda *read: told.append(read)
+            )
+            assert best == qa.answer(QUESTION, long, 3, lang="th", max_windows=2)
+            assert told[-1] == (len(long), len(long))
             return [answer.text for answer in found]
 
     async def compare() -> float:
