@@ -1,6 +1,7 @@
 """The frozen backbone: the built-in one, a Hugging Face hub id, or a local folder."""
 
 import hashlib
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +11,7 @@ from torch import nn
 
 from .builtin import LICENCE, builtin_folder
 from .errors import UserError
-
-BUILTIN = "builtin"
+from .settings import BUILTIN
 
 
 @dataclass
@@ -73,7 +73,7 @@ def load_backbone(name: str) -> Backbone:
     if getattr(encoder, "pooler", None) is not None:
         encoder.pooler = None  # neither task uses it, and many checkpoints leave it untrained
     encoder.eval().requires_grad_(False)
-    licence = LICENCE if name == BUILTIN else f"see {name}"
+    licence = LICENCE if name == BUILTIN else f"see {os.path.basename(name) if os.path.isdir(name) else name}"
     return Backbone(name, encoder, tokenizer, licence, _fingerprint(encoder))
 
 

@@ -174,6 +174,7 @@ def _part(run: Run, prepared: _Prepared, name: str | None, options: Options, fol
         score=lambda model, encoder: score_model(model, encoder, run, examples),
         calibrate=lambda model, encoder: fit_calibration(model, encoder, run, examples),
     )
+    told = run.settings.public()
     manifest = Manifest(
         task=QUESTION_ANSWERING if is_qa else PARAPHRASE,
         languages=prepared.langs,
@@ -181,11 +182,11 @@ def _part(run: Run, prepared: _Prepared, name: str | None, options: Options, fol
         labels=[] if is_qa else LABELS,
         windowing=run_folder.windowing(run.settings),
         decoding=run_folder.decoding(run.settings),
-        training={**run.settings.to_json(), "shot_ids": run.shots, "trained_share": run.metrics.get("trained_share")},
+        training={**told.to_json(), "shot_ids": run.shots, "trained_share": run.metrics.get("trained_share")},
         metrics={"torch": run.metrics.get("dev")},
         licences={
             "backbone": run.backbone.licence,
-            "labels": f"those of {run.settings.train or run.settings.task}; see its source",
+            "labels": f"those of {told.train or told.task}; see its source",
         },
     )
     return Part(name, source, manifest, options)

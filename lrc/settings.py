@@ -1,12 +1,19 @@
 """The resolved settings of a training run, as the run folder keeps them."""
 
 import os
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from .errors import UserError
 
 FORMAT_VERSION = 1
+# The backbone of the `offline` extra.
+BUILTIN = "builtin"
+
+# Settings that name a file or folder, and those that name several.
+_PATHS = ("data_dir", "train", "dev", "shots_file", "source", "unlabelled")
+_PATH_LISTS = ("pseudo", "parallel")
 
 
 @dataclass
@@ -84,7 +91,7 @@ class TrainSettings:
     seed: int = 0
     draw_seed: int = 0
     draw_apart: bool = False
-    backbone: str = "builtin"
+    backbone: str = BUILTIN
     fingerprint: str = ""
     data_dir: str | None = None
     train: str | None = None
@@ -143,13 +150,31 @@ class TrainSettings:
 
     def make_paths_absolute(self) -> None:
         """Lets the run be used from any folder."""
-        for name in ("data_dir", "train", "dev", "shots_file", "source", "unlabelled"):
+        self._change_paths(os.path.abspath)
+        if self.backbone != BUILTIN and os.path.isdir(self.backbone):
+            self.backbone = os.path.abspath(self.backbone)
+
+    def public(self) -> "TrainSettings":
+        """Returns the settings as a bundle tells them: of files the names, as their places are their owner's matter."""
+        told = replace(self, data_dir=None)
+        told._change_paths(os.path.basename)
+        if os.path.isabs(self.backbone):
+            told.backbone = os.path.basename(self.backbone)
+        return told
+
+    def as_given(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the settings as they are saved, less the folder of the data, with paths as they were given."""
+        paths = {name: given[name] for name in (*_PATHS, *_PATH_LISTS, "backbone") if name in given}
+        return {name: value for name, value in {**self.to_json(), **paths}.items() if name != "data_dir"}
+
+    def _change_paths(self, change: Callable[[str], str]) -> None:
+        for name in _PATHS:
             value = getattr(self, name)
             if value and not value.startswith("hf:"):
-                setattr(self, name, os.path.abspath(value))
-        for name in ("pseudo", "parallel"):
+                setattr(self, name, change(value))
+        for name in _PATH_LISTS:
             if getattr(self, name):
-                setattr(self, name, [os.path.abspath(path) for path in getattr(self, name)])
+                setattr(self, name, [change(path) for path in getattr(self, name)])
 
     @classmethod
     def from_json(cls, document: dict[str, Any], where: str) -> "TrainSettings":

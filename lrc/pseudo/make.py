@@ -174,6 +174,11 @@ def _self_labels(request: Request, bad: BadExamples, advance: Advance) -> Iterat
         what = "of the questions themselves"
     else:
         what = "dev questions"
+        if subject.settings.train and not subject.settings.train.startswith(("/", "hf:")):
+            raise UserError(
+                f"--run {request.run}: a bundle does not tell where its own labels lie; give the run that it was made"
+                f" of, or at least {FEWEST_KNOWN} questions with answers"
+            )
         groups = prepare(subject.settings).dev
         dev = groups.get(request.lang) or list(chain.from_iterable(groups.values()))
         known = [item for item in dev if isinstance(item, Question)]

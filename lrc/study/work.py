@@ -95,8 +95,8 @@ def _test(folder: Path, cell: Cell, row: Row) -> None:
     row.steps, row.train_seconds = metrics["steps"], metrics["seconds"]
     row.trained_share = metrics["trained_share"]
     row.shot_ids, row.versions = run.shots, settings.versions
-    # Where the data lay is the machine's own matter.
-    row.settings = {name: value for name, value in settings.to_json().items() if name != "data_dir"}
+    # Where the files lay is the machine's own matter.
+    row.settings = settings.as_given(cell.settings)
     if device.type == "cuda":
         row.device = torch.cuda.get_device_name()
         row.peak_memory_mb = round(torch.cuda.max_memory_allocated() / 1e6)

@@ -3,6 +3,7 @@
 import errno
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,19 @@ def test_manifest_tells_what_was_proved_and_measured(fixture: str, request: pyte
     # One attention and one GELU a layer, two norms a layer and that of the embeddings.
     assert manifest.metrics["fused_nodes"] == {"attention": 2, "gelu": 2, "layer_norm": 5}
     assert manifest.metrics["quantised_nodes"] == {"matmul": 12, "embedding": 2, "kept": 0}
+
+
+@pytest.mark.parametrize("fixture", ["qa_bundle", "pair_bundle"])
+def test_no_file_tells_where_the_labels_and_the_backbone_lay(
+    fixture: str, tiny: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    bundle: Path = request.getfixturevalue(fixture)
+    places = [EXAMPLES, tiny, tmp_path.parent, Path(sys.prefix)]
+    for file in bundle.iterdir():
+        content = file.read_bytes()
+        assert not [place for place in places if str(place).encode() in content], file.name
+    # What the run was trained on is told all the same.
+    assert read_manifest(bundle).training["train"] in ("qa.{lang}.json", "pairs.{lang}.tsv")
 
 
 def test_float32_bundle_equals_the_run(qa_run: Path, tmp_path: Path) -> None:

@@ -284,6 +284,13 @@ def test_words_that_share_a_translation_replace_each_other(tmp_path: Path) -> No
     assert made and all(label == 1 and first != second for first, second, label in made)
 
 
+def test_a_bundle_needs_questions_with_answers_to_be_calibrated_on(tmp_path: Path, qa_bundle: Path) -> None:
+    source = tmp_path / "questions.jsonl"
+    source.write_text('{"id": "1", "question": "ไหน?", "context": "เชียงใหม่ อยู่เหนือ"}\n', encoding="utf-8")
+    with pytest.raises(UserError, match="give the run that it was made of"):
+        lrc("pseudo", source, "--lang", "th", "--generator", "self", "--run", qa_bundle, "--out", tmp_path / "out")
+
+
 def test_only_sure_answers_become_labels(tmp_path: Path, qa_run: Path) -> None:
     out = tmp_path / "out.jsonl"
     questions = EXAMPLES / "qa.ar.json"

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 from lrc import launch
 from lrc.cli import app
 from lrc.errors import UserError
+from lrc.settings import TrainSettings
 from lrc.train import Trainer
 from tests.conftest import EXAMPLES, lrc, tiny_arguments, train_tiny
 
@@ -165,3 +167,19 @@ def test_run_is_used_from_any_folder(tiny: Path, tmp_path: Path, monkeypatch: py
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     lrc("export", tmp_path / "run", "--fp32", "--out", "bundle")
+
+
+def test_paths_are_kept_as_they_were_given_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "backbone").mkdir()
+    given = {"train": "hf:org/labels", "source": "a/en.json", "pseudo": ["b/qa.{lang}.jsonl"], "backbone": "backbone"}
+    settings = TrainSettings("qa", "qa", ["sw"], 4, **given)  # type: ignore[arg-type]
+    settings.make_paths_absolute()
+    assert settings.source == str(tmp_path / "a/en.json") and settings.backbone == str(tmp_path / "backbone")
+    assert {name: settings.as_given(given)[name] for name in given} == given
+    public = settings.public()
+    assert (public.train, public.source, public.pseudo) == ("hf:org/labels", "en.json", ["qa.{lang}.jsonl"])
+    assert public.backbone == "backbone"
+    elsewhere = replace(settings, backbone="org/multilingual")
+    elsewhere.make_paths_absolute()
+    assert elsewhere.backbone == elsewhere.public().backbone == "org/multilingual"
