@@ -221,7 +221,7 @@ def evaluate(
         typer.Option("--test", "--data", help="Own test examples: a file, or hf:REPO[:config]; {lang} as in train."),
     ] = None,
     columns: Columns = None,
-    limit: Annotated[int | None, typer.Option(help="Examples a language.", min=1)] = None,
+    limit: Annotated[int | None, typer.Option(help="Examples a language, from all over the set.", min=1)] = None,
     device: Device = "auto",
     skip_bad: SkipBad = False,
     as_json: Json = False,

@@ -14,6 +14,7 @@ from lrc_runtime.manifest import MANIFEST, other_tasks, read_manifest
 from . import run as run_folder
 from .console import note, progress, score_table
 from .data.examples import BadExamples, Example
+from .data.shots import sample
 from .data.tasks import Task, check_langs, data_root, find_task, read_own, read_test
 from .errors import UserError
 from .launch import pick_device
@@ -80,7 +81,7 @@ def evaluate_path(
     if test is not None:
         # The parts of the official sets are apart, and PAWS-X numbers each part anew: there ids tell nothing.
         groups = {lang: _unseen(examples, subject, lang) for lang, examples in groups.items()}
-    groups = {lang: examples[:limit] for lang, examples in groups.items()}
+    groups = {lang: sample(examples, limit) for lang, examples in groups.items()}
     for lang, examples in groups.items():
         if not examples:
             raise UserError(f"{task.name} in {lang}: has no test example that {path} was not trained on")

@@ -54,6 +54,16 @@ def draw(examples: Sequence[Example], shots: int, seed: int, what: str, apart: s
     return [example for _, example in sorted(order, key=lambda item: item[0])][:shots]
 
 
+def sample(examples: Sequence[Example], limit: int | None) -> list[Example]:
+    """Draws test examples from all over a set: the same ones for every model, and in languages that share ids.
+
+    Args:
+        examples: Those of one language.
+        limit: Most that are wanted; all, in their order, when None.
+    """
+    return list(examples) if limit is None else sorted(examples, key=lambda item: rank(0, item.id))[:limit]
+
+
 def pick(examples: Sequence[Example], ids: Sequence[str], what: str) -> list[Example]:
     """Returns the examples of the given ids, in their order.
 

@@ -16,7 +16,7 @@ from lrc_runtime.errors import LrcError
 
 from .. import run as run_folder
 from ..data.examples import BadExamples, Example, Pair, Question
-from ..data.shots import rank
+from ..data.shots import sample
 from ..data.tasks import find_task
 from ..errors import UserError
 from ..evaluate import read_examples
@@ -106,15 +106,13 @@ def _test(folder: Path, cell: Cell, row: Row) -> None:
 
 
 def _chosen(examples: list[Example], shots: dict[str, list[str]], cell: Cell, lang: str) -> list[Example]:
-    """Returns the test examples of a language: the same ones for every run, from all over the set.
+    """Returns the test examples of a language.
 
     What the run was trained on is dropped from the user's own test files; the official parts are apart.
     """
     seen = set(shots.get(lang, [])) if cell.test_data else set()
     unseen = [example for example in examples if example.id not in seen]
-    if cell.limit is None:
-        return unseen
-    return sorted(unseen, key=lambda item: rank(0, item.id))[: cell.limit]
+    return sample(unseen, cell.limit)
 
 
 def _trivial(examples: list[Example], metric: str) -> float:

@@ -143,6 +143,24 @@ def test_run_and_float32_bundle_score_the_same(qa_run: Path, tmp_path: Path) -> 
     assert run["languages"]["ar"]["count"] == 56 and run["languages"]["zh"]["count"] == 64
 
 
+def test_a_limit_takes_the_same_examples_whatever_their_order(qa_run: Path, tmp_path: Path) -> None:
+    paragraphs = [
+        paragraph
+        for entry in json.loads((EXAMPLES / "qa.hi.json").read_text(encoding="utf-8"))["data"]
+        for paragraph in entry["paragraphs"]
+    ]
+    # Any answer shares words with the whole context, so that no two questions score alike.
+    for paragraph in paragraphs:
+        for question in paragraph["qas"]:
+            question["answers"] = [{"text": paragraph["context"], "answer_start": 0}]
+    printed = []
+    for name, ordered in (("plain", paragraphs), ("turned", paragraphs[::-1])):
+        (tmp_path / name).with_suffix(".json").write_text(json.dumps({"data": [{"paragraphs": ordered}]}))
+        test = ("--test", tmp_path / f"{name}.json", "--langs", "hi", "--limit", 5, "--json")
+        printed.append(json.loads(lrc("eval", qa_run, *test))["languages"])
+    assert printed[0] == printed[1] and printed[0]["hi"]["count"] == 5 and printed[0]["hi"]["f1"] > 0
+
+
 def test_eval_on_another_task_of_the_kind(qa_run: Path) -> None:
     data_dir()
     scores = json.loads(lrc("eval", qa_run, "--task", "xquad", "--langs", "hi,zh", "--limit", 10, "--json"))
