@@ -60,7 +60,10 @@ def train(
     steps: Annotated[int | None, typer.Option(help="Optimiser steps; default by task and labels.", min=1)] = None,
     epochs: Annotated[float | None, typer.Option(help="Passes over the labels, instead of --steps.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Examples a step; default by task.", min=1)] = None,
-    lr: Annotated[float | None, typer.Option(help="Peak learning rate; default by task.")] = None,
+    lr: Annotated[float | None, typer.Option(help="Peak learning rate; default by method and task.")] = None,
+    warmup: Annotated[
+        float | None, typer.Option(help="Share of the steps over which the rate rises; default by method and task.")
+    ] = None,
     method: Annotated[
         str,
         typer.Option(
@@ -131,6 +134,7 @@ def train(
         shots=shots,
         source=source,
         lr=lr,
+        warmup=warmup,
         prompt_length=prompt_length,
         lora_rank=lora_rank,
         bottleneck=bottleneck,

@@ -17,6 +17,7 @@ class Method:
         name: As `--method` gives it.
         what: One line for people.
         lr: Default peak learning rates for questions and for pairs; the middle of the grid that a study searches.
+        warmup: Default shares of a stage's steps over which the rate rises, for questions and for pairs.
         prefix_length: Default length of the key/value prefixes; 0 for none.
         prefix_aside: By default, by how much the logits of the prefixes are lowered at first.
         input_length: Default length of the prompt in the input; 0 for none.
@@ -32,6 +33,7 @@ class Method:
     name: str
     what: str
     lr: tuple[float, float]
+    warmup: tuple[float, float] = (0.1, 0.1)
     prefix_length: int = 0
     prefix_aside: float = 0.0
     input_length: int = 0
@@ -68,7 +70,8 @@ METHODS = {
         Method(
             OWN,
             "prefixes in every layer, LoRA and the alignment term",
-            (5e-4, 2.5e-4),
+            (1e-3, 2.5e-4),
+            warmup=(0.3, 0.1),
             prefix_length=8,
             prefix_aside=4.0,
             lora_rank=16,
@@ -123,9 +126,9 @@ def _no_part(setting: str, value: Any, why: str) -> UserError:
 def method_settings(name: str, kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the settings of a method: its defaults, and what was given in their place.
 
-    lrc's rates are measured. With 64 labels in nine languages of XQuAD and 1e-3 one seed of three ends at a guess, with
-    5e-4 none does, and each scores higher. On English PAWS pairs the loss leaves its plateau after some 120 steps of 32
-    with 2.5e-4; with 1e-3 it had not in 600 in one run of two.
+    lrc's rates are measured, see `benchmarks/results`. For questions 5e-4 learns less in a few hundred steps than 1e-3,
+    and 1e-3 ends at a guess now and then where it is reached within a tenth of them. On English PAWS pairs the loss
+    leaves its plateau after some 120 steps of 32 with 2.5e-4; with 1e-3 it had not in 600 in one run of two.
 
     Args:
         name: Of the method.
@@ -136,10 +139,11 @@ def method_settings(name: str, kind: str, given: Mapping[str, Any]) -> dict[str,
         UserError: If there is no such method, or it has no part that a given setting is about.
     """
     method = find_method(name)
-    questions, pairs = method.lr
+    at = 0 if kind == QA else 1
     defaults: dict[str, Any] = {
         "method": name,
-        "lr": questions if kind == QA else pairs,
+        "lr": method.lr[at],
+        "warmup": method.warmup[at],
         "prompt_length": method.prompt_length,
         "prompt_aside": method.prefix_aside,
         "lora_rank": method.lora_rank,

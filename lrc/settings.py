@@ -48,7 +48,7 @@ class TrainSettings:
         batch_size: Examples a step.
         lr: Peak learning rate.
         weight_decay: Of AdamW.
-        warmup: Share of the steps over which the learning rate rises.
+        warmup: Share of each stage's steps over which the learning rate rises.
         prompt_length: Length of the soft prompt: keys and values a layer, or embeddings in the input; 0 for none.
         prompt_init: What it starts from: `labels`, `vocabulary` or `text:WORDS`.
         prompt_aside: By how much the logits of a prefix are lowered at first.

@@ -73,8 +73,9 @@ class Trainer:
         self._stages = parse_recipe(settings.recipe, available, settings.steps)
         if not 0 <= settings.label_smoothing < 1:
             raise UserError(f"--label-smoothing {settings.label_smoothing}: must be at least 0 and below 1")
-        if not 0 <= settings.align_ramp <= 1:
-            raise UserError(f"--align-ramp {settings.align_ramp}: must be a share of the steps, from 0 to 1")
+        for name, share in (("--align-ramp", settings.align_ramp), ("--warmup", settings.warmup)):
+            if not 0 <= share <= 1:
+                raise UserError(f"{name} {share}: must be a share of the steps, from 0 to 1")
         terms = parse_terms(settings.align, int(backbone.config.num_hidden_layers), settings.frozen_layers)
         self._all_layers = any(term.layers != (-1,) for term in terms)
         retained = any(term.name == RETENTION for term in terms)

@@ -10,7 +10,7 @@ from lrc.backbone import load_backbone
 from lrc.lower import lower
 from lrc.methods import METHODS, method_settings
 from lrc.model import build_model
-from lrc.run import load_run
+from lrc.run import load_run, read_settings
 from lrc.settings import TrainSettings
 from tests.conftest import EXAMPLES, assert_same_scores, lrc, train_tiny
 from tests.lrc.test_cli import refused
@@ -99,6 +99,16 @@ def test_dev_curve_and_pseudo_limit(tiny: Path, tmp_path: Path) -> None:
     other = train_tiny(tiny, tmp_path / "other", "qa", "--seed", 3)
     shots = [json.loads((folder / "shots.json").read_text()) for folder in (run, other)]
     assert shots[0] == shots[1], "--draw-seed alone decides the draw"
+
+
+def test_the_rate_rises_as_the_method_has_it_or_as_given(tiny: Path, tmp_path: Path) -> None:
+    for name, options, expected in (
+        ("own", (), (1e-3, 0.3)),
+        ("lora", ("--method", "lora"), (1e-3, 0.1)),
+        ("given", ("--warmup", 0.5, "--lr", 2e-4), (2e-4, 0.5)),
+    ):
+        settings = read_settings(train_tiny(tiny, tmp_path / name, "qa", "--steps", 1, *options))
+        assert (settings.lr, settings.warmup) == expected
 
 
 def test_methods_refuse_what_they_do_not_have(tiny: Path, tmp_path: Path) -> None:

@@ -112,6 +112,7 @@ def test_shares_that_make_no_sense(tiny: Path, tmp_path: Path) -> None:
     for options, words in (
         (("--average", 2), "--average 2.0: must be a share"),
         (("--label-smoothing", 1), "--label-smoothing 1.0"),
+        (("--warmup", 1.5), "--warmup 1.5: must be a share"),
         (("--layer-decay", 0), "--layer-decay 0.0"),
         (("--recipe", "pseudo:1"), "--recipe pseudo:1: leaves out the target labels"),
     ):
