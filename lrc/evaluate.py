@@ -81,7 +81,7 @@ def evaluate_path(
     if test is not None:
         # The parts of the official sets are apart, and PAWS-X numbers each part anew: there ids tell nothing.
         groups = {lang: _unseen(examples, subject, lang) for lang, examples in groups.items()}
-    groups = {lang: sample(examples, limit) for lang, examples in groups.items()}
+    groups = {lang: sample(examples, limit, test is not None) for lang, examples in groups.items()}
     for lang, examples in groups.items():
         if not examples:
             raise UserError(f"{task.name} in {lang}: has no test example that {path} was not trained on")

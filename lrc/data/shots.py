@@ -54,14 +54,18 @@ def draw(examples: Sequence[Example], shots: int, seed: int, what: str, apart: s
     return [example for _, example in sorted(order, key=lambda item: item[0])][:shots]
 
 
-def sample(examples: Sequence[Example], limit: int | None) -> list[Example]:
+def sample(examples: Sequence[Example], limit: int | None, own: bool) -> list[Example]:
     """Draws test examples from all over a set: the same ones for every model, and in languages that share ids.
 
     Args:
         examples: Those of one language.
         limit: Most that are wanted; all, in their order, when None.
+        own: Whether they are the user's own, from which shots may have been drawn. These must not be the beginning of
+            the same order: what they left there has few of one label.
     """
-    return list(examples) if limit is None else sorted(examples, key=lambda item: rank(0, item.id))[:limit]
+    if limit is None:
+        return list(examples)
+    return sorted(examples, key=lambda item: rank(0, f"test\0{item.id}" if own else item.id))[:limit]
 
 
 def pick(examples: Sequence[Example], ids: Sequence[str], what: str) -> list[Example]:

@@ -112,7 +112,7 @@ def _chosen(examples: list[Example], shots: dict[str, list[str]], cell: Cell, la
     """
     seen = set(shots.get(lang, [])) if cell.test_data else set()
     unseen = [example for example in examples if example.id not in seen]
-    return sample(unseen, cell.limit)
+    return sample(unseen, cell.limit, cell.test_data is not None)
 
 
 def _trivial(examples: list[Example], metric: str) -> float:

@@ -8,7 +8,7 @@ import pytest
 from lrc.data.examples import BadExamples, Pair, Question
 from lrc.data.parallel import read_parallel
 from lrc.data.readers import read_pairs, read_questions
-from lrc.data.shots import draw, remainder
+from lrc.data.shots import draw, remainder, sample
 from lrc.data.tasks import TASKS, read_labelled, read_test
 from lrc.distractors import add_distractors
 from lrc.errors import UserError
@@ -233,3 +233,28 @@ def test_own_dev_examples_are_the_same_for_every_seed() -> None:
         return {lang: [example.id for example in group] for lang, group in prepare(settings).dev.items()}
 
     assert dev(0) == dev(1)
+
+
+def test_what_a_draw_in_balance_left_is_sampled_without_its_bias() -> None:
+    pairs = [Pair(str(number), "hi", "गंगा लंबी है।", "गंगा छोटी है।", int(number % 10 < 1)) for number in range(1000)]
+    labels = [pair.label for pair in sample(remainder(pairs, draw(pairs, 64, 0, "hi"), ()), 60, own=True)]
+    assert 0 < sum(labels) < 20
+
+
+def test_dev_pairs_have_both_labels_beside_shots_of_any_draw(tmp_path: Path) -> None:
+    for lang in ("hi", "zh"):
+        rows = "".join(f"{number}\tगंगा {number}\tनदी {number}\t{int(number % 10 < 1)}\n" for number in range(1000))
+        (tmp_path / f"{lang}.tsv").write_text("id\tsentence1\tsentence2\tlabel\n" + rows, encoding="utf-8")
+    for seed in (0, 1):
+        settings = TrainSettings(
+            "paraphrase",
+            "paraphrase",
+            ["hi", "zh"],
+            shots=64,
+            draw_seed=seed,
+            draw_apart=True,
+            train=str(tmp_path / "{lang}.tsv"),
+            dev_limit=60,
+        )
+        for group in prepare(settings).dev.values():
+            assert 0 < sum(pair.label for pair in group if isinstance(pair, Pair)) < 20
