@@ -50,6 +50,30 @@ def prepare(settings: TrainSettings) -> TrainingData:
     """
     task = find_task(settings.task)
     bad = BadExamples(settings.skip_bad)
+    shots, dev = draw_labels(settings, bad)
+    target = [example for group in shots.values() for example in group]
+    source = _read_source(task, settings, bad)
+    pseudo = _read_pseudo(task, settings, bad)
+    if not target and not source and not pseudo:
+        raise UserError("--shots 0: nothing to learn from; give --source, --pseudo, or at least one shot")
+    parallel = read_parallel([Path(path) for path in settings.parallel]) if settings.parallel else []
+    unlabelled: list[str] = []
+    if settings.unlabelled:
+        passages = islice(read_passages(Path(settings.unlabelled), bad), _PASSAGES)
+        unlabelled = [passage.text for passage in passages]
+        if not unlabelled:
+            raise UserError(f"--unlabelled {settings.unlabelled}: has no text")
+    ids = {lang: [example.id for example in group] for lang, group in shots.items()}
+    return TrainingData(target, source, pseudo, dev, parallel, unlabelled, ids, bad.count)
+
+
+def draw_labels(settings: TrainSettings, bad: BadExamples) -> tuple[dict[str, list[Example]], dict[str, list[Example]]]:
+    """Returns the shots and the dev examples of each language.
+
+    Raises:
+        UserError: If a file is missing or bad, or there are fewer labels than shots.
+    """
+    task = find_task(settings.task)
     labelled, own_dev = read_files(task, settings, bad)
     shots: dict[str, list[Example]] = {}
     dev: dict[str, list[Example]] = {}
@@ -66,20 +90,7 @@ def prepare(settings: TrainSettings) -> TrainingData:
     for lang, examples in labelled.items():
         left = own_dev[lang] if own_dev else remainder(examples, shots[lang], everywhere)
         dev[lang] = _chosen(left, lang, settings.dev_limit)
-    target = [example for group in shots.values() for example in group]
-    source = _read_source(task, settings, bad)
-    pseudo = _read_pseudo(task, settings, bad)
-    if not target and not source and not pseudo:
-        raise UserError("--shots 0: nothing to learn from; give --source, --pseudo, or at least one shot")
-    parallel = read_parallel([Path(path) for path in settings.parallel]) if settings.parallel else []
-    unlabelled: list[str] = []
-    if settings.unlabelled:
-        passages = islice(read_passages(Path(settings.unlabelled), bad), _PASSAGES)
-        unlabelled = [passage.text for passage in passages]
-        if not unlabelled:
-            raise UserError(f"--unlabelled {settings.unlabelled}: has no text")
-    ids = {lang: [example.id for example in group] for lang, group in shots.items()}
-    return TrainingData(target, source, pseudo, dev, parallel, unlabelled, ids, bad.count)
+    return shots, dev
 
 
 def _chosen(examples: list[Example], lang: str, limit: int) -> list[Example]:

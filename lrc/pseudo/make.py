@@ -1,6 +1,7 @@
 """`lrc pseudo`: unlabelled text, labels or questions in, a file of pseudo-labelled examples out, in constant memory."""
 
 import json
+import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -159,7 +160,7 @@ def _self_labels(request: Request, bad: BadExamples, advance: Advance) -> Iterat
     from lrc_runtime import QuestionAnswerer
 
     from ..evaluate import open_subject
-    from ..prepare import prepare
+    from ..prepare import draw_labels
     from .selflabels import FEWEST_KNOWN, calibrate, self_labels
 
     assert request.run is not None
@@ -174,12 +175,15 @@ def _self_labels(request: Request, bad: BadExamples, advance: Advance) -> Iterat
         what = "of the questions themselves"
     else:
         what = "dev questions"
-        if subject.settings.train and not subject.settings.train.startswith(("/", "hf:")):
+        settings = subject.settings
+        own = [path for path in (settings.train, settings.dev, settings.shots_file) if path]
+        if not all(os.path.isabs(path) or path.startswith("hf:") for path in own):
             raise UserError(
                 f"--run {request.run}: a bundle does not tell where its own labels lie; give the run that it was made"
                 f" of, or at least {FEWEST_KNOWN} questions with answers"
             )
-        groups = prepare(subject.settings).dev
+        # Of the run's files no other is needed, and a bundle does not tell where they lie.
+        _, groups = draw_labels(settings, BadExamples(settings.skip_bad))
         dev = groups.get(request.lang) or list(chain.from_iterable(groups.values()))
         known = [item for item in dev if isinstance(item, Question)]
     calibration = calibrate(subject.answerer, known, metric)

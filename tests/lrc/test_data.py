@@ -1,6 +1,7 @@
 """Readers, draws and the parts of each set."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from lrc.data.shots import draw, remainder, sample
 from lrc.data.tasks import TASKS, read_labelled, read_test
 from lrc.distractors import add_distractors
 from lrc.errors import UserError
-from lrc.prepare import TrainingData, prepare
+from lrc.prepare import TrainingData, draw_labels, prepare
 from lrc.settings import TrainSettings
 from tests.conftest import EXAMPLES, LANGS, data_dir
 
@@ -222,6 +223,16 @@ def test_shots_are_drawn_apart_where_asked_and_no_dev_example_translates_one() -
 def test_dev_examples_are_others_in_each_language() -> None:
     dev = {lang: {example.id for example in group} for lang, group in prepared(0, False).dev.items()}
     assert len(dev["hi"]) == len(dev["zh"]) == 12 and len(dev["hi"] & dev["zh"]) < 10
+
+
+def test_dev_examples_need_no_file_but_that_of_the_labels() -> None:
+    settings = TrainSettings("qa", "qa", ["hi", "zh"], 4, train=str(EXAMPLES / "qa.{lang}.json"), dev_limit=12)
+    gone = replace(settings, source="gone.json", pseudo=["gone.jsonl"])
+    with pytest.raises(UserError, match="gone"):
+        prepare(gone)
+    shots, dev = draw_labels(gone, BadExamples(False))
+    data = prepare(settings)
+    assert dev == data.dev and {lang: [each.id for each in group] for lang, group in shots.items()} == data.shots
 
 
 def test_own_dev_examples_are_the_same_for_every_seed() -> None:

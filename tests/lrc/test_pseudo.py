@@ -4,7 +4,6 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -358,7 +357,6 @@ def test_questions_for_self_labels_need_no_answers(
     subject = Subject(Oracle({"ไหน 1?"}), read_settings(qa_run), {}, "oracle")
     known = [Question(str(n), "th", "", f"ไหน {n % 2}?", "เชียงใหม่ อยู่เหนือ", (("เชียงใหม่", 0),)) for n in range(40)]
     monkeypatch.setattr("lrc.evaluate.open_subject", lambda *_: subject)
-    monkeypatch.setattr("lrc.prepare.prepare", lambda _: SimpleNamespace(dev={"th": known}))
     rows_in = [
         {"id": str(number), "question": f"ไหน {number % 2}?", "context": "เชียงใหม่ อยู่เหนือ"} for number in range(6)
     ]
@@ -374,7 +372,9 @@ def test_questions_for_self_labels_need_no_answers(
     else:
         source.write_text("".join(json.dumps(row) + "\n" for row in rows_in), encoding="utf-8")
     out = tmp_path / "out.jsonl"
-    lrc("pseudo", source, "--lang", "th", "--generator", "self", "--run", qa_run, "--out", out)
+    with monkeypatch.context() as patch:
+        patch.setattr("lrc.prepare.draw_labels", lambda *_: ({}, {"th": known}))
+        lrc("pseudo", source, "--lang", "th", "--generator", "self", "--run", qa_run, "--out", out)
     assert [row["answers"]["text"] for row in rows(out)] == [["เชียงใหม่"]] * 6
     with pytest.raises(UserError, match="answer"):
         lrc("train", "--task", "qa", "--train", source, "--langs", "th", "--out", tmp_path / "run")
