@@ -2,6 +2,7 @@
 
 python benchmarks/method_inputs.py texts FOLDER              (needs LRC_DATA_DIR)
 python benchmarks/method_inputs.py mix OUT LIMIT FILE...     (at most LIMIT lines of each file, drawn by chance)
+python benchmarks/method_inputs.py join OUT FILE...          (the articles of several SQuAD files in one)
 """
 
 import json
@@ -19,6 +20,8 @@ def main() -> None:
     command, out, *rest = sys.argv[1:]
     if command == "texts":
         texts(Path(os.environ["LRC_DATA_DIR"]), Path(out))
+    elif command == "join":
+        join(Path(out), [Path(name) for name in rest])
     else:
         mix(Path(out), int(rest[0]), [Path(name) for name in rest[1:]])
 
@@ -86,6 +89,11 @@ def mix(out: Path, limit: int, paths: list[Path]) -> None:
     chance.shuffle(mixed)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text("".join(mixed), encoding="utf-8")
+
+
+def join(out: Path, paths: list[Path]) -> None:
+    articles = [article for path in paths for article in json.loads(path.read_text(encoding="utf-8"))["data"]]
+    out.write_text(json.dumps({"version": "1.1", "data": articles}), encoding="utf-8")
 
 
 if __name__ == "__main__":

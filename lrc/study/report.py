@@ -189,12 +189,14 @@ class _Report:
                     f"{group.label}, {group.task}, {group.shots}",
                     f"{100 * rows[0].trained_share:.2f} %",
                     f"{rows[0].lr:g}",
+                    f"{rows[0].steps} × {rows[0].settings.get('batch_size', '?')}",
+                    str(rows[0].settings.get("max_length", "?")),
                     f"{mean_sd([row.train_seconds for row in rows])[0]:.0f}",
                     f"{mean_sd(steps)[0]:.2f}" if steps else "",
                     f"{max(row.peak_memory_mb for row in rows):.0f}",
                 ]
             )
-        head = ["", "trained", "learning rate", "training, s", "steps a second", "peak memory, MB"]
+        head = ["", "trained", "learning rate", "steps × examples", "tokens", "training, s", "steps a second", "peak memory, MB"]
         return _table(head, table)
 
 

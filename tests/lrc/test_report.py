@@ -54,6 +54,8 @@ def test_report_of_a_study(finished_study: Path, tmp_path: Path) -> None:
             assert row.score is not None
             for value in (row.metrics["hi"]["f1"], row.metrics["zh"]["f1"], row.score):
                 assert f"{value:.1f}" in line
+            cost = next(line for line in text.splitlines() if line.startswith(f"| {row.method}, qa, {shots} |"))
+            assert f"| {row.steps} × {row.settings['batch_size']} | {row.settings['max_length']} |" in cost
     images = re.findall(r"\]\(([\w.-]+)\.png\)", text)
     assert "qa-shots" in images
     for name in images:
