@@ -196,8 +196,8 @@ class _Report:
                     f"{max(row.peak_memory_mb for row in rows):.0f}",
                 ]
             )
-        head = ["", "trained", "learning rate", "steps × examples", "tokens", "training, s", "steps a second", "peak memory, MB"]
-        return _table(head, table)
+        size = ["trained", "learning rate", "steps × examples", "tokens"]
+        return _table(["", *size, "training, s", "steps a second", "peak memory, MB"], table)
 
 
 def _has(group: Configuration, lang: str | None) -> bool:
