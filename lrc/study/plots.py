@@ -123,20 +123,27 @@ class Plotter:
                 shortest = min(len(row.dev_curve) for row in group.all_rows)
                 values = np.array([[score for _, score in row.dev_curve[:shortest]] for row in group.all_rows])
                 steps = np.array([step for step, _ in group.all_rows[0].dev_curve[:shortest]])
-            self._line(axes, index, group.label, steps, [list(column) for column in values.T], markers=what != "loss")
+            self._line(axes, index, group.label, steps, [list(column) for column in values.T])
         axes.set_xlabel("step")
         metric = groups[0].metric_name
         axes.set_ylabel("task loss (cross-entropy)" if what == "loss" else f"{metric} on dev (%), mean over languages")
         return self._save(figure, axes, name)
 
-    def _line(
-        self, axes: Any, index: int, label: str, steps: Any, values: Sequence[Sequence[float]], markers: bool = True
-    ) -> None:
+    def _line(self, axes: Any, index: int, label: str, steps: Any, values: Sequence[Sequence[float]]) -> None:
         means, spreads = (np.array(part) for part in zip(*map(mean_sd, values), strict=True))
         colour = _COLOURS[index % len(_COLOURS)]
-        marker = _MARKERS[index % len(_MARKERS)] if markers else ""
-        line = _LINES[index % len(_LINES)]
-        axes.plot(steps, means, marker=marker, linestyle=line, color=colour, label=label, markersize=5)
+        # Curves of many points carry some ten markers, each line's at places of its own.
+        apart = max(1, len(means) // 10)
+        axes.plot(
+            steps,
+            means,
+            marker=_MARKERS[index % len(_MARKERS)],
+            markevery=(index % apart, apart),
+            linestyle=_LINES[index % len(_LINES)],
+            color=colour,
+            label=label,
+            markersize=5,
+        )
         axes.fill_between(steps, means - spreads, means + spreads, color=colour, alpha=0.15, linewidth=0)
 
     def _figure(self, width: float) -> tuple[Any, Any]:
