@@ -2,12 +2,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Installed as a package, as users have it, so that a change to it asks for installing anew.
+RUNTIME := $(shell find runtime/lrc_runtime -type f -not -name '*.pyc')
 
 .PHONY: demo test lint bench docs install
 
 install: $(VENV)/installed
 
-$(VENV)/installed: pyproject.toml runtime/pyproject.toml constraints.txt
+$(VENV)/installed: pyproject.toml runtime/pyproject.toml constraints.txt $(RUNTIME)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt ./runtime -e ".[offline,dev]"
 	touch $@
