@@ -207,6 +207,15 @@ def test_texts_of_the_method_are_mixed(tmp_path: Path) -> None:
     assert len(set(lines)) == 12 and {line[:2] for line in lines} == {"ar", "hi", "zh"}
 
 
+def test_source_labels_of_the_method_are_joined(tmp_path: Path) -> None:
+    for title in ("Wüste", "沙漠"):
+        article = {"title": title, "paragraphs": [{"context": title, "qas": []}]}
+        (tmp_path / f"{title}.json").write_text(json.dumps({"version": "1.1", "data": [article]}), encoding="utf-8")
+    run([str(ROOT / "benchmarks" / "method_inputs.py"), "join", "both.json", "Wüste.json", "沙漠.json"], tmp_path)
+    both = json.loads((tmp_path / "both.json").read_text(encoding="utf-8"))
+    assert [article["title"] for article in both["data"]] == ["Wüste", "沙漠"]
+
+
 def run(arguments: list[str], folder: Path) -> None:
     result = subprocess.run([sys.executable, *arguments], cwd=folder, capture_output=True, text=True, check=False)
     assert result.returncode == 0, f"{arguments}\n{result.stderr}"
