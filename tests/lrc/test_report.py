@@ -79,6 +79,7 @@ def row(method: str, seed: int, rate: float, **more: object) -> Row:
             **{"shots": 16, "seed": seed, "draw_seed": seed, "lr": 1e-3, "trivial": 52.0, "outcomes": answers},
             **{"score": 100 * float(np.mean(list(answers.values()))), "metrics": metrics, "device": "cpu"},
             **{"loss": [0.7] * 50, "dev_curve": [(5, 50.0), (10, 60.0)], "steps": 10, "train_seconds": 2.0},
+            "settings": {"batch_size": 16, "max_length": 160},
             **more,
         }
     )
