@@ -49,6 +49,7 @@ def train(
     source: Annotated[str | None, typer.Option(help="Labels in a high-resource language.")] = None,
     source_lang: Annotated[str, typer.Option(help="Its language.")] = "en",
     source_limit: Annotated[int | None, typer.Option(help="Labels to take from it.", min=1)] = None,
+    target_share: Annotated[float, typer.Option(help="Share of target labels in each pass beside it.")] = 0.2,
     pseudo: Annotated[
         list[str] | None, typer.Option(help="Pseudo-labels that `lrc pseudo` wrote; {lang} as in --train; repeatable.")
     ] = None,
@@ -96,6 +97,7 @@ def train(
     recipe: Annotated[
         str, typer.Option(help="joint, staged, or stages such as pseudo:0.5,source+target:0.5.")
     ] = "joint",
+    dropout: Annotated[bool, typer.Option("--dropout", help="The backbone's dropout while training.")] = False,
     average: Annotated[float, typer.Option(help="Share of the last steps whose weights are averaged.")] = 0.0,
     label_smoothing: Annotated[float, typer.Option(help="Share of the target mass spread over all labels.")] = 0.0,
     layer_decay: Annotated[float, typer.Option(help="Factor of the rate from each layer to the one below.")] = 1.0,
@@ -164,6 +166,7 @@ def train(
         shots_file=str(shots_file) if shots_file else None,
         source_lang=source_lang,
         source_limit=source_limit,
+        target_share=target_share,
         pseudo=pseudo or None,
         pseudo_weight=pseudo_weight,
         pseudo_limit=pseudo_limit,
@@ -175,6 +178,7 @@ def train(
         frozen_layers=frozen_layers,
         unfreezing=unfreezing,
         recipe=recipe,
+        dropout=dropout,
         average=average,
         label_smoothing=label_smoothing,
         layer_decay=layer_decay,

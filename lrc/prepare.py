@@ -116,6 +116,8 @@ def read_files(
 
 
 def _read_source(task: Task, settings: TrainSettings, bad: BadExamples) -> list[Example]:
+    if not 0 < settings.target_share < 1:
+        raise UserError(f"--target-share {settings.target_share}: must be above 0 and below 1")
     if not settings.source:
         return []
     examples = read_source(task, settings.source, settings.source_lang, bad, None, "train")

@@ -64,6 +64,7 @@ class TrainSettings:
         frozen_layers: Lowest layers in which nothing is trained.
         unfreezing: Share of the steps over which the layers join from the top down.
         recipe: Stages of the run, by name or as KINDS:SHARE.
+        dropout: Whether the backbone's dropout is on while training, whatever the method.
         average: Share of the steps, from the end, whose weights are averaged.
         label_smoothing: Share of the target mass spread over all labels.
         layer_decay: Factor of the learning rate from each layer to the one below.
@@ -126,6 +127,7 @@ class TrainSettings:
     frozen_layers: int = 0
     unfreezing: float = 0.0
     recipe: str = "joint"
+    dropout: bool = False
     average: float = 0.0
     label_smoothing: float = 0.0
     layer_decay: float = 1.0

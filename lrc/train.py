@@ -50,7 +50,7 @@ class Trainer:
 
     def __init__(self, backbone: Backbone, data: TrainingData, settings: TrainSettings, folder: Path) -> None:
         method = find_method(settings.method)
-        self._dropout = method.dropout
+        self._dropout = method.dropout or settings.dropout
         check_freezing(settings, int(backbone.config.num_hidden_layers))
         limit = maximum_length(backbone.config) - (settings.prompt_length if method.input_length else 0)
         if settings.max_length > limit:
@@ -102,7 +102,7 @@ class Trainer:
         self._unfreeze = gradual_unfreezing(self.model, settings.steps, settings.unfreezing)
         self._lower: LowerLayers | None = None
         self._encode_last: Callable[..., torch.Tensor] = self.model.encode
-        if not method.dropout:
+        if not self._dropout:
             self._save_work(backbone, some)
         self._scheduler = torch.optim.lr_scheduler.LambdaLR(self._optimizer, stage_rate(self._stages, settings.warmup))
         self._average = WeightAverage(self._trained, settings.steps, settings.average)

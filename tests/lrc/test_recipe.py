@@ -79,6 +79,24 @@ def test_the_average_is_the_mean_of_the_last_weights() -> None:
     assert untouched.tolist() == [1, 1]
 
 
+def test_dropout_is_drawn_anew_in_each_step(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = ("--dropout", "--frozen-layers", 1, "--steps", 6)
+    whole = weights(train_tiny(tiny, tmp_path / "whole", "qa", *options))
+    interrupt_and_resume(tiny, tmp_path / "cut", monkeypatch, 3, *options)
+    for name, value in weights(tmp_path / "cut").items():
+        assert torch.equal(value, whole[name]), name
+    without = weights(train_tiny(tiny, tmp_path / "without", "qa", *options[1:]))
+    assert any(not torch.equal(whole[name], without[name]) for name in whole)
+
+
+def test_the_share_of_the_target_can_be_chosen(tiny: Path, tmp_path: Path) -> None:
+    source = ("--source", EXAMPLES / "qa.en.json", "--steps", 4)
+    more = weights(train_tiny(tiny, tmp_path / "more", "qa", *source, "--target-share", 0.8))
+    usual = weights(train_tiny(tiny, tmp_path / "usual", "qa", *source))
+    assert any(not torch.equal(more[name], usual[name]) for name in more)
+    assert load_run(tmp_path / "more").settings.target_share == 0.8
+
+
 def test_lower_layers_learn_more_slowly(tiny: Path) -> None:
     settings = TrainSettings("qa", "qa", ["hi"], 1, **method_settings("full", "qa", {"lr": 0.5}), layer_decay=0.5)
     model = build_model(load_backbone(str(tiny)), settings)
@@ -113,6 +131,7 @@ def test_shares_that_make_no_sense(tiny: Path, tmp_path: Path) -> None:
         (("--average", 2), "--average 2.0: must be a share"),
         (("--label-smoothing", 1), "--label-smoothing 1.0"),
         (("--warmup", 1.5), "--warmup 1.5: must be a share"),
+        (("--target-share", 1), "--target-share 1.0: must be above 0 and below 1"),
         (("--layer-decay", 0), "--layer-decay 0.0"),
         (("--recipe", "pseudo:1"), "--recipe pseudo:1: leaves out the target labels"),
     ):
