@@ -14,6 +14,7 @@ from pathlib import Path
 _LINES_A_PASSAGE = 5
 _PASSAGES = 400
 _SOURCE_LANGS = ("ar", "de", "es", "hi", "ru", "tr", "vi", "zh")
+_PAIR_LANGS = ("de", "es", "fr", "ja", "ko", "zh")
 
 
 def main() -> None:
@@ -27,7 +28,7 @@ def main() -> None:
 
 
 def texts(data: Path, out: Path) -> None:
-    """Writes the raw texts of each task and language, and the source questions that each language code-switches."""
+    """Writes the raw texts of each task and language, and the source labels that each language code-switches."""
     out.mkdir(parents=True, exist_ok=True)
     natural = data / "source" / "natural-en.json"
 
@@ -64,6 +65,13 @@ def texts(data: Path, out: Path) -> None:
         parts = (part, (part + 3) % len(_SOURCE_LANGS))
         articles = [article for at, article in enumerate(document["data"]) if at % len(_SOURCE_LANGS) in parts]
         (out / f"en.{lang}.json").write_text(json.dumps({**document, "data": articles}), encoding="utf-8")
+
+    head, *pairs = (data / "pawsx" / "x-final" / "en" / "train.tsv").read_text(encoding="utf-8").splitlines()
+    random.Random(0).shuffle(pairs)
+    for part, lang in enumerate(_PAIR_LANGS):
+        parts = (part, (part + 2) % len(_PAIR_LANGS))
+        own = [pair for at, pair in enumerate(pairs) if at % len(_PAIR_LANGS) in parts]
+        (out / f"pawsx.en.{lang}.tsv").write_text("\n".join([head, *own]) + "\n", encoding="utf-8")
 
 
 def contexts(path: Path) -> list[str]:
