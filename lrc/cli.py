@@ -101,6 +101,7 @@ def train(
     average: Annotated[float, typer.Option(help="Share of the last steps whose weights are averaged.")] = 0.0,
     label_smoothing: Annotated[float, typer.Option(help="Share of the target mass spread over all labels.")] = 0.0,
     layer_decay: Annotated[float, typer.Option(help="Factor of the rate from each layer to the one below.")] = 1.0,
+    soup: Annotated[int, typer.Option(help="Average so many runs of other seeds into one model.", min=1)] = 1,
     align: Annotated[
         list[str] | None,
         typer.Option(help="Term of the alignment loss, NAME:WEIGHT[@LAYERS], or none; repeatable; default by method."),
@@ -182,6 +183,7 @@ def train(
         average=average,
         label_smoothing=label_smoothing,
         layer_decay=layer_decay,
+        soup=soup,
         align_ramp=align_ramp,
         align_learned=align_learned,
         unlabelled=unlabelled,

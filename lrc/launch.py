@@ -15,6 +15,7 @@ from .errors import UserError
 from .files import read_json, replace_folder, write_json
 from .prepare import TrainingData, prepare
 from .settings import TrainSettings
+from .soup import check_soup, finish_soup, unfinished
 from .train import Trainer
 
 _VERSIONS = ("torch", "transformers", "peft", "tokenizers", "numpy")
@@ -40,6 +41,7 @@ def start(settings: TrainSettings, out: Path | None, epochs: float | None) -> No
     for name, value in (("--lr", settings.lr), ("--epochs", epochs or 1.0)):
         if not (math.isfinite(value) and value > 0):
             raise UserError(f"{name} {value}: must be a positive number")
+    check_soup(settings)
     data = prepare(settings)
     _resolve_steps(settings, data, epochs)
     backbone = load_backbone(settings.backbone)
@@ -47,11 +49,11 @@ def start(settings: TrainSettings, out: Path | None, epochs: float | None) -> No
     settings.versions = {name: version(name) for name in _VERSIONS}
     settings.make_paths_absolute()
     # The trainer may refuse the settings, so it is made before the folder.
-    trainer = Trainer(backbone, data, settings, folder)
+    trainer = Trainer(backbone, data, *unfinished(settings, folder)[0])
     with replace_folder(folder) as partial:
         write_json(partial / run_folder.SETTINGS, settings.to_json())
         write_json(partial / run_folder.SHOTS, data.shots)
-    _train(trainer, data, settings, folder)
+    _train_all(trainer, data, settings, folder)
 
 
 def resume(folder: Path) -> None:
@@ -70,12 +72,27 @@ def resume(folder: Path) -> None:
     backbone = load_backbone(settings.backbone)
     if backbone.fingerprint != settings.fingerprint:
         raise UserError(f"--resume {folder}: --backbone {settings.backbone} has changed; train a new run")
-    trainer = Trainer(backbone, data, settings, folder)
-    trainer.resume()
-    _train(trainer, data, settings, folder)
+    left = unfinished(settings, folder)
+    _train_all(Trainer(backbone, data, *left[0]) if left else None, data, settings, folder)
 
 
-def _train(trainer: Trainer, data: TrainingData, settings: TrainSettings, folder: Path) -> None:
+def _train_all(trainer: Trainer | None, data: TrainingData, settings: TrainSettings, folder: Path) -> None:
+    """Trains the run, or what is left of the runs of a soup, beginning with the trainer of the first one left."""
+    for member, own in unfinished(settings, folder):
+        own.mkdir(parents=True, exist_ok=True)
+        trainer = trainer or Trainer(load_backbone(settings.backbone), data, member, own)
+        trainer.resume()
+        _train(trainer, data, member, own, folder)
+        trainer = None
+    if settings.soup > 1:
+        with progress("score the mean on dev", sum(map(len, data.dev.values()))) as advance:
+            metrics = finish_soup(folder, settings, data, advance)
+        note(f"finished {folder}, the mean of {settings.soup} runs")
+        if metrics["dev"]:
+            score_table(f"{settings.task}: dev examples, torch", metrics["dev"])
+
+
+def _train(trainer: Trainer, data: TrainingData, settings: TrainSettings, folder: Path, whole: Path) -> None:
     note(
         f"training on {settings.device} in {settings.precision}: {len(data.target)} target labels"
         f" ({', '.join(settings.langs)}), {len(data.source)} source labels,"
@@ -95,7 +112,7 @@ def _train(trainer: Trainer, data: TrainingData, settings: TrainSettings, folder
 
             trainer.train(report)
     except KeyboardInterrupt:
-        note(f"interrupted at step {trainer.step}; go on with: lrc train --resume {folder}")
+        note(f"interrupted at step {trainer.step}; go on with: lrc train --resume {whole}")
         raise SystemExit(130) from None
     with progress("score on dev", sum(map(len, data.dev.values()))) as advance:
         metrics = trainer.finish(advance)

@@ -196,7 +196,8 @@ def _add_adapters(encoder: nn.Module, settings: TrainSettings, frozen: Callable[
     # that it stands next to.
     outputs, keyed = feed_forward_outputs(encoder), keys_and_values(encoder)
     if settings.lora_rank:
-        add_lora(encoder, settings.lora_rank, settings.lora_kind, frozen)
+        # The mean of several products is one of so many times their rank.
+        add_lora(encoder, settings.lora_rank * settings.soup, settings.lora_kind, frozen)
     if (settings.bottleneck or settings.scaling) and not outputs:
         raise UserError(
             f"--backbone {settings.backbone}: {type(encoder).__name__} has no feed-forward blocks for adapters;"

@@ -76,6 +76,7 @@ class TrainSettings:
         stride: Context tokens that neighbouring windows share.
         max_question_length: Question tokens kept.
         max_answer_length: Longest answer in tokens.
+        soup: Runs whose mean it is, each with a seed of its own.
         device: The device that the run took.
         precision: `fp32` or `bf16`.
         dev_every: Steps between two scores on dev while training; 0 for none.
@@ -139,6 +140,7 @@ class TrainSettings:
     stride: int = 64
     max_question_length: int = 64
     max_answer_length: int = 30
+    soup: int = 1
     device: str = "cpu"
     precision: str = "fp32"
     dev_every: int = 0
