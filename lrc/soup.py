@@ -31,8 +31,10 @@ def check_soup(settings: TrainSettings) -> None:
     """Refuses what has no mean: parts that begin by chance and enter the model by more than a product.
 
     Raises:
-        UserError: If the settings have such a part.
+        UserError: If the settings have such a part, or ask for the mean of no run.
     """
+    if settings.soup < 1:
+        raise UserError(f"--soup {settings.soup}: must be at least 1")
     if settings.soup == 1:
         return
     method = find_method(settings.method)
@@ -48,7 +50,7 @@ def check_soup(settings: TrainSettings) -> None:
 def unfinished(settings: TrainSettings, folder: Path) -> list[tuple[TrainSettings, Path]]:
     """Returns the runs that are still to be trained, with their settings and folders: of one alone the run itself.
 
-    Those of a soup learn from the same labels, with seeds that no other soup has.
+    Those of a soup learn from the same labels, with seeds that no other soup of as many runs has.
     """
     if settings.soup == 1:
         runs = [(settings, folder)]
