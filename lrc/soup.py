@@ -14,6 +14,7 @@ import torch
 
 from . import run as run_folder
 from .backbone import load_backbone
+from .data.tasks import QA
 from .errors import UserError
 from .files import read_json, write_json
 from .lora import DORA, RSLORA
@@ -39,6 +40,7 @@ def check_soup(settings: TrainSettings) -> None:
         return
     method = find_method(settings.method)
     for part, present in (
+        ("a head that compares sentences", settings.kind != QA),
         ("bottleneck adapters", settings.bottleneck),
         ("prompts out of a network", settings.reparametrise or method.reparametrised),
         ("DoRA", settings.lora_rank and settings.lora_kind == DORA),

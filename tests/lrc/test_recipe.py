@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from lrc import freezing
 from lrc.backbone import load_backbone
 from lrc.errors import UserError
 from lrc.methods import method_settings
@@ -79,7 +80,7 @@ def test_the_average_is_the_mean_of_the_last_weights() -> None:
     assert untouched.tolist() == [1, 1]
 
 
-def test_dropout_is_drawn_anew_in_each_step(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dropout_is_on_in_all_layers(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     options = ("--dropout", "--frozen-layers", 1, "--steps", 6)
     whole = weights(train_tiny(tiny, tmp_path / "whole", "qa", *options))
     interrupt_and_resume(tiny, tmp_path / "cut", monkeypatch, 3, *options)
@@ -87,6 +88,10 @@ def test_dropout_is_drawn_anew_in_each_step(tiny: Path, tmp_path: Path, monkeypa
         assert torch.equal(value, whole[name]), name
     without = weights(train_tiny(tiny, tmp_path / "without", "qa", *options[1:]))
     assert any(not torch.equal(whole[name], without[name]) for name in whole)
+    # What frozen layers give is kept only where no chance is in it.
+    monkeypatch.setattr(freezing, "CAPACITY", 0)
+    for name, value in weights(train_tiny(tiny, tmp_path / "anew", "qa", *options)).items():
+        assert torch.equal(value, whole[name]), name
 
 
 def test_the_share_of_the_target_can_be_chosen(tiny: Path, tmp_path: Path) -> None:

@@ -42,12 +42,13 @@ def test_a_soup_goes_on_and_is_exported(tiny: Path, tmp_path: Path, monkeypatch:
 
 def test_what_has_no_mean(tiny: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    for options, words in (
-        (("--bottleneck", 4), "--soup 2: runs with bottleneck adapters have no mean"),
-        (("--method", "p-tuning"), "--soup 2: runs with prompts out of a network have no mean"),
-        (("--lora-kind", "dora"), "--soup 2: runs with DoRA have no mean"),
+    for task, options, words in (
+        ("paraphrase", (), "--soup 2: runs with a head that compares sentences have no mean"),
+        ("qa", ("--bottleneck", 4), "--soup 2: runs with bottleneck adapters have no mean"),
+        ("qa", ("--method", "p-tuning"), "--soup 2: runs with prompts out of a network have no mean"),
+        ("qa", ("--lora-kind", "dora"), "--soup 2: runs with DoRA have no mean"),
     ):
-        assert words in refused(*tiny_arguments(tiny, out, "qa", "--soup", 2, *options))
+        assert words in refused(*tiny_arguments(tiny, out, task, "--soup", 2, *options))
         assert not out.exists()
     with pytest.raises(UserError, match="--soup 0: must be at least 1"):
         check_soup(TrainSettings("qa", "qa", ["hi"], 8, soup=0))
