@@ -14,7 +14,7 @@ class Calibration:
         slope: Of the curve from the log-odds of a model's own probability to those that it is right.
         intercept: Of that curve.
         languages: Added to the intercept for a language, where that was found to help.
-        no_answer_slope: Of the curve from by how much the best span beats "no answer" to the log-odds that the context
+        no_answer_slope: Of the curve from the log-odds of the best span against "no answer" to those that the context
             answers; 0 where the model cannot tell.
         no_answer_intercept: Of that curve.
     """
@@ -39,7 +39,7 @@ class Calibration:
         """Returns the probability that a context does not answer.
 
         Args:
-            margin: Log-probability of the best span less the smallest of "no answer" in any window.
+            margin: Log-odds of the best span against "no answer".
         """
         return _sigmoid(-(self.no_answer_slope * margin + self.no_answer_intercept))
 

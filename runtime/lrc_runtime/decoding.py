@@ -62,10 +62,14 @@ def log_softmax(logits: Floats) -> Floats:
 class SpanSearch:
     """Picks the best spans of one context, window by window, in bounded memory.
 
-    Start and end are independent: log p(i, j) = log p_start(i) + log p_end(j), with i <= j and at most
-    `max_answer_length` tokens, each distribution normalised over the window's context tokens and its
-    first token, which stands for "no answer in this window". That null share is what makes the scores
-    of different windows comparable: a window without the answer gives its mass away.
+    Start and end are independent: p(i, j) = p_start(i) p_end(j), with i <= j and at most `max_answer_length`
+    tokens, each distribution normalised over the window's context tokens and its first token, which stands for "no
+    answer in this window", n = p(0, 0).
+
+    What windows say is put together as if each spoke for itself and at most one of them named the answer: that window
+    w names span s then has the weight p_w(s) times n_v of all other windows v, and that none does the product of all
+    n_v. Divided by the latter, s weighs the sum of its odds p_w(s) / n_w over the windows that hold it, and its
+    probability is this over 1 + the sum of (1 - n_w) / n_w: p(s) itself where there is one window.
 
     Spans do not overlap: of each window those that overlap a better one are left out, and then of all windows.
 
@@ -79,9 +83,9 @@ class SpanSearch:
         self._context = context
         self._decoding = decoding
         self._top_k = top_k
+        # The logarithm of the odds of each span against "no answer", and of those that any is named.
         self._found: dict[tuple[int, int], float] = {}
-        # Log-probability of "no answer" in the window that is least sure of it.
-        self.null = np.inf
+        self._answers = -np.inf
 
     def add(self, window: ModelInput, starts: Floats, ends: Floats) -> None:
         """Looks at one window.
@@ -97,10 +101,11 @@ class SpanSearch:
         end_scores = log_softmax(np.concatenate([ends[:1], ends[tokens]]))
         if not (np.isfinite(start_scores).all() and np.isfinite(end_scores).all()):
             return
-        self.null = min(self.null, float(start_scores[0] + end_scores[0]))
+        null = float(start_scores[0] + end_scores[0])
+        # Not below what float64 can tell from no answer at all.
+        self._answers = float(np.logaddexp(self._answers, np.log(-np.expm1(min(null, -1e-12))) - null))
         for span, score in self._spans(window, start_scores[1:], end_scores[1:]):
-            if score > self._found.get(span, -np.inf):
-                self._found[span] = score
+            self._found[span] = float(np.logaddexp(self._found.get(span, -np.inf), score - null))
         # Neighbouring windows find the same spans, so more are kept than are wanted.
         if len(self._found) > 32 * self._top_k + 64:
             self._found = dict(self._ranked()[: 16 * self._top_k + 32])
@@ -116,17 +121,22 @@ class SpanSearch:
         if not chosen:
             return []
         no_answer = calibration.no_answer(self.margin)
-        return [self._answer(span, calibration.confidence(score, lang), no_answer) for span, score in chosen]
+        return [self._answer(span, calibration.confidence(odds - self._all, lang), no_answer) for span, odds in chosen]
 
     @property
     def best(self) -> float:
         """Log-probability of the best span; that of nothing at all where there is none."""
-        return max(self._found.values(), default=-np.inf)
+        return self.margin - self._all
 
     @property
     def margin(self) -> float:
-        """By how much the best span beats "no answer"."""
-        return self.best - self.null if self._found else -np.inf
+        """Logarithm of the odds of the best span against "no answer"."""
+        return max(self._found.values(), default=-np.inf)
+
+    @property
+    def _all(self) -> float:
+        """Logarithm of the weights of all spans and of "no answer", which is 1."""
+        return float(np.logaddexp(0.0, self._answers))
 
     def _ranked(self) -> list[tuple[tuple[int, int], float]]:
         return sorted(self._found.items(), key=lambda item: (-item[1], item[0]))

@@ -28,12 +28,18 @@ def without_overlaps(spans):
 
 
 def brute_force(windows, starts, ends, limit, top_k):
-    """Every span of every window, and of them those that overlap no better one: in their window, and then in all."""
-    best = {}
+    """Every span of every window, and of them those that overlap no better one: in their window, and then in all.
+
+    Their probabilities follow from what is said of the windows: at most one of them names the answer.
+    """
+    odds, named = {}, 0.0
     for row, start, end in zip(windows, starts, ends, strict=True):
         own = {}
         keep = [0, *range(2, 2 + len(row.offsets))]
-        log_start, log_end = log_softmax(start[keep])[1:], log_softmax(end[keep])[1:]
+        log_start, log_end = log_softmax(start[keep]), log_softmax(end[keep])
+        none = np.exp(log_start[0] + log_end[0])
+        named += (1 - none) / none
+        log_start, log_end = log_start[1:], log_end[1:]
         for i in range(len(row.offsets)):
             for j in range(i, min(i + limit, len(row.offsets))):
                 a, b = int(row.offsets[i, 0]), int(row.offsets[j, 1])
@@ -43,8 +49,8 @@ def brute_force(windows, starts, ends, limit, top_k):
                     own[a, b] = max(own.get((a, b), -np.inf), log_start[i] + log_end[j])
         kept = without_overlaps([(score, span) for span, score in own.items()])
         for score, span in kept[: SPANS_OF_A_WINDOW * top_k]:
-            best[span] = max(best.get(span, -np.inf), score)
-    return [(np.exp(score), span) for score, span in without_overlaps([(score, span) for span, score in best.items()])]
+            odds[span] = odds.get(span, 0.0) + np.exp(score) / none
+    return [(one / (1 + named), span) for one, span in without_overlaps([(one, span) for span, one in odds.items()])]
 
 
 def decode_spans(context, windows, starts, ends, decoding, top_k):
@@ -79,6 +85,35 @@ def test_a_window_that_says_no_answer_loses() -> None:
     assert best.start < 10
 
 
+def peaked(count: int, at: int, span: float, none: float) -> np.ndarray:
+    """Logits whose softmax, for start and end alike, gives a token and "no answer" what their squares say."""
+    rest = (1 - span**0.5 - none**0.5) / (count - 1)
+    logits = np.full(count + 3, np.log(rest), np.float32)
+    logits[2 + at], logits[0] = np.log(span) / 2, np.log(none) / 2
+    return logits
+
+
+def test_windows_compare_by_the_odds_against_no_answer() -> None:
+    windows = [window(0, 10), window(10, 10)]
+    # The first names its span with the greater probability, the second is surer that it holds the answer.
+    first, second = peaked(10, 4, 0.30, 0.20), peaked(10, 4, 0.25, 0.01)
+    found = decode_spans(CONTEXT, windows, [first, second], [first, second], Decoding(5), 2)
+    assert [(answer.start, answer.end) for answer in found] == [(14, 15), (4, 5)]
+    odds = np.array([0.25 / 0.01, 0.30 / 0.20])
+    scores = odds / (1 + (1 - 0.20) / 0.20 + (1 - 0.01) / 0.01)
+    assert [answer.score for answer in found] == pytest.approx(scores.tolist(), rel=1e-5)
+    assert [answer.no_answer for answer in found] == pytest.approx([1 / (1 + odds[0])] * 2, rel=1e-5)
+
+
+def test_two_windows_that_name_the_same_span_are_surer_of_it() -> None:
+    both = [window(0, 20), window(10, 20)]
+    logits = [peaked(20, at, 0.5, 0.05) for at in (14, 4)]
+    one = decode_spans(CONTEXT, both[:1], logits[:1], logits[:1], Decoding(5), 1)[0]
+    two = decode_spans(CONTEXT, both, logits, logits, Decoding(5), 1)[0]
+    assert (one.start, one.end) == (two.start, two.end) == (14, 15)
+    assert one.score == pytest.approx(0.5) and 0.5 < two.score < 0.55 and two.no_answer < one.no_answer
+
+
 def test_logits_that_are_no_numbers_give_no_answer() -> None:
     broken = np.full(13, np.nan, np.float32)
     assert decode_spans(CONTEXT, [window(0, 10)], [broken], [broken], Decoding(5), 1) == []
@@ -87,5 +122,6 @@ def test_logits_that_are_no_numbers_give_no_answer() -> None:
 def test_scores_are_probabilities_of_disjoint_events() -> None:
     rng = np.random.default_rng(1)
     starts, ends = rng.normal(0, 1, (2, 13)).astype(np.float32)
-    found = decode_spans(CONTEXT, [window(0, 10)], [starts], [ends], Decoding(10), 1000)
+    windows = [window(0, 10), window(5, 10)]
+    found = decode_spans(CONTEXT, windows, [starts, ends], [ends, starts], Decoding(10), 1000)
     assert 0 < sum(answer.score for answer in found) <= 1

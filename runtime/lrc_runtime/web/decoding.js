@@ -33,6 +33,16 @@ export function logSoftmax(logits) {
   return values.map((value) => value - greatest - normaliser);
 }
 
+/**
+ * @param {number} a
+ * @param {number} b
+ * @returns {number} log(exp(a) + exp(b)).
+ */
+function logAddExp(a, b) {
+  const greater = Math.max(a, b);
+  return greater === -Infinity ? greater : greater + Math.log1p(Math.exp(Math.min(a, b) - greater));
+}
+
 /** @typedef {{start: number, end: number, score: number}} Span */
 
 /** Picks the best spans of one context, which do not overlap, window by window, in bounded memory. */
@@ -46,9 +56,10 @@ export class SpanSearch {
     this._context = context;
     this._longest = decoding.max_answer_length;
     this._topK = topK;
+    // With the logarithm of the odds of each span against "no answer", and of those that any is named.
     /** @type {Map<string, Span>} */
     this._found = new Map();
-    this._null = Infinity;
+    this._answers = -Infinity;
   }
 
   /**
@@ -63,10 +74,13 @@ export class SpanSearch {
     const startScores = logSoftmax([starts[0], ...starts.subarray(from, to)]);
     const endScores = logSoftmax([ends[0], ...ends.subarray(from, to)]);
     if (![...startScores, ...endScores].every(Number.isFinite)) return;
-    this._null = Math.min(this._null, startScores[0] + endScores[0]);
+    const none = startScores[0] + endScores[0];
+    // Not below what a double can tell from no answer at all.
+    this._answers = logAddExp(this._answers, Math.log(-Math.expm1(Math.min(none, -1e-12))) - none);
     for (const span of this._spans(window, startScores.subarray(1), endScores.subarray(1))) {
       const key = `${span.start}:${span.end}`;
-      if (span.score > (this._found.get(key)?.score ?? -Infinity)) this._found.set(key, span);
+      const score = logAddExp(this._found.get(key)?.score ?? -Infinity, span.score - none);
+      this._found.set(key, { ...span, score });
     }
     // Neighbouring windows find the same spans, so more are kept than are wanted.
     if (this._found.size > 32 * this._topK + 64) {
@@ -89,14 +103,15 @@ export class SpanSearch {
       if (chosen.every((other) => apart(span, other))) chosen.push(span);
     }
     if (chosen.length === 0) return [];
-    const noAnswer = calibration.noAnswer(ranked[0].score - this._null);
+    const noAnswer = calibration.noAnswer(ranked[0].score);
+    const all = logAddExp(0, this._answers);
     return chosen.map(({ start, end, score }) => ({
       text: this._context.slice(start, end),
       start,
       end,
       utf16Start: this._context.unit(start),
       utf16End: this._context.unit(end),
-      score: calibration.confidence(score, lang),
+      score: calibration.confidence(score - all, lang),
       noAnswer,
     }));
   }
