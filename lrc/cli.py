@@ -260,7 +260,8 @@ def export(
         str | None, typer.Option(help="Languages it serves, all for a whole vocabulary; default the run's.")
     ] = None,
     corpus: Annotated[
-        list[str] | None, typer.Option(help="Text to count pieces in; {lang} for each language; default the labels'.")
+        list[str] | None,
+        typer.Option(help="More text to count pieces in, beside the labels; {lang} for each language."),
     ] = None,
     pieces: Annotated[int | None, typer.Option(help="Pieces to keep; default 10,000 a language.", min=1)] = None,
     table_bits: Annotated[Literal["2", "4", "8"], typer.Option(help="Bits of the embedding table's rows.")] = "2",

@@ -51,18 +51,18 @@ def vocabulary_choice(
         langs: Languages of the bundle.
         corpus: The user's files of text, `{lang}` standing for each language.
         pieces: How many to keep; 10,000 a language and at least 30,000 when None.
-        own: What the run has learned from: the text that counts where there is no `corpus`.
+        own: What the run has learned from, whose text counts too.
     """
     if unknown := [lang for lang in langs if not scripts(lang)]:
         note(f"vocabulary: left whole, as the script of {', '.join(unknown)} is not known")
         return None
-    texts: dict[str, Iterable[str]] = {}
     shared = [_passages(Path(name)) for name in corpus if "{lang}" not in name]
-    if each := [name for name in corpus if "{lang}" in name]:
-        texts = {lang: chain(*(_passages(Path(name.replace("{lang}", lang))) for name in each)) for lang in langs}
-    if not corpus:
-        learned = {lang: [text for one in own if one.lang == lang for text in texts_of(one)] for lang in langs}
-        texts = {lang: found for lang, found in learned.items() if found}
+    each = [name for name in corpus if "{lang}" in name]
+    texts: dict[str, Iterable[str]] = {}
+    for lang in langs:
+        learned = [text for one in own if one.lang == lang for text in texts_of(one)]
+        if each or learned:
+            texts[lang] = chain(learned, *(_passages(Path(name.replace("{lang}", lang))) for name in each))
     every = frozenset(script for lang in langs for script in scripts(lang))
     samples = [Sample(every, text) for text in shared]
     # Beside text of all languages a language needs none of its own.

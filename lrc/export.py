@@ -62,8 +62,8 @@ def export_runs(
         static: Whether int8 activations take scales fixed by calibration, or as they come.
         langs: Languages that the bundle serves, whose pieces it keeps; `all` leaves the vocabulary whole; those that
             the runs were trained on when empty.
-        corpus: Files or folders of text in which pieces are counted; `{lang}` stands for each language; what the runs
-            have learned from when empty.
+        corpus: Files or folders of text in which pieces are counted, beside what the runs have learned from; `{lang}`
+            stands for each language.
         pieces: Pieces to keep; 10,000 a language and at least 30,000 when None.
         table_bits: Bits of the embedding table, 2 (for its rarer rows), 4 or 8.
         gate_data: Labelled examples for the gate, `{lang}` standing for each language; the runs' own dev when None.

@@ -9,7 +9,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from torch import nn
 
 import lrc_runtime
-from lrc.data.examples import BadExamples
+from lrc.data.examples import BadExamples, texts_of
 from lrc.data.readers import read_questions
 from lrc.evidence import vocabulary_choice
 from lrc_exporters.vocabulary import (
@@ -123,6 +123,27 @@ def test_a_corpus_counts_as_much_without_the_language_in_its_name(tmp_path: Path
 
     assert kept("text.txt") == kept("text.{lang}.txt")
     assert kept("text.txt") != kept_pieces(whole, Choice([Sample(frozenset({"Devanagari"}))], least)).tolist()
+
+
+@pytest.mark.parametrize("name", ["text.{lang}.txt", "text.hi.txt"])
+def test_a_corpus_joins_what_the_run_has_learned_from(tmp_path: Path, name: str) -> None:
+    own = read_questions(EXAMPLES / "qa.hi.json", "hi", BadExamples(False)) * 200
+    (tmp_path / "text.hi.txt").write_text(HINDI * 5000, encoding="utf-8")
+    whole = make_tokenizer()
+
+    def pieces(text: str) -> set[int]:
+        return set(whole.encode(text, add_special_tokens=False).ids)
+
+    def kept(corpus: list[str], least: int) -> set[int]:
+        choice = vocabulary_choice(["hi"], corpus, least, own)
+        assert choice is not None
+        return set(kept_pieces(whole, choice).tolist())
+
+    learned = set.union(*(pieces(text) for one in own[: len(own) // 200] for text in texts_of(one)))
+    added = pieces(HINDI)
+    # And for a few that are likely by themselves.
+    room = len(kept([], 1) | learned | added) + 10
+    assert learned | added <= kept([str(tmp_path / name)], room)
 
 
 def test_a_language_that_the_run_has_not_seen_goes_by_its_script() -> None:
