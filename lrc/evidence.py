@@ -14,7 +14,7 @@ from . import run as run_folder
 from .console import note
 from .data.examples import BadExamples, Example, texts_of
 from .data.passages import read_passages
-from .data.scripts import scripts
+from .data.scripts import script_share, scripts
 from .data.tasks import LABELS, find_task, read_own
 from .errors import UserError
 from .run import Run
@@ -52,10 +52,21 @@ def vocabulary_choice(
         corpus: The user's files of text, `{lang}` standing for each language.
         pieces: How many to keep; 10,000 a language and at least 30,000 when None.
         own: What the run has learned from, whose text counts too.
+
+    Raises:
+        UserError: If the corpus cannot be read, or covers none of the languages.
     """
     if unknown := [lang for lang in langs if not scripts(lang)]:
         note(f"vocabulary: left whole, as the script of {', '.join(unknown)} is not known")
         return None
+    paths = [
+        Path(name.replace("{lang}", lang)) for name in corpus for lang in (langs if "{lang}" in name else langs[:1])
+    ]
+    if paths and not any(script_share(text, lang) for path in paths for text in _passages(path) for lang in langs):
+        written = ", ".join(sorted({script for lang in langs for script in scripts(lang)}))
+        raise UserError(
+            f"--corpus {corpus[0]}: holds no letter of the scripts {written}; give text in the bundle's languages"
+        )
     shared = [_passages(Path(name)) for name in corpus if "{lang}" not in name]
     each = [name for name in corpus if "{lang}" in name]
     texts: dict[str, Iterable[str]] = {}

@@ -73,9 +73,6 @@ def kept_pieces(tokenizer: Tokenizer, choice: Choice) -> Ids:
 
     Returns:
         The ids that stay, ascending.
-
-    Raises:
-        VocabularyError: If no piece of the scripts occurs in the texts.
     """
     vocabulary = tokenizer.get_vocab(with_added_tokens=True)
     frequencies = _frequencies(tokenizer, max(vocabulary.values()) + 1)
@@ -86,7 +83,7 @@ def kept_pieces(tokenizer: Tokenizer, choice: Choice) -> Ids:
     kept[[index for piece, index in vocabulary.items() if not bare[index] or _BYTE.fullmatch(piece)]] = True
     lettered = np.zeros(len(kept), bool)
     lettered[[index for index, piece in bare.items() if regex.search(r"\p{L}", piece)]] = True
-    share, seen = np.zeros(len(kept)), np.zeros(len(kept))
+    share = np.zeros(len(kept))
     for sample in choice.samples:
         inside = regex.compile("[" + "".join(rf"\p{{Script={name}}}" for name in (*sample.scripts, *_SHARED)) + "]+")
         own = np.array([index for index, piece in bare.items() if inside.fullmatch(piece)], np.int64)
@@ -98,12 +95,6 @@ def kept_pieces(tokenizer: Tokenizer, choice: Choice) -> Ids:
         expected[words] = frequencies[words] / frequencies[words].sum()
         counts = _count(tokenizer, sample.texts or (), len(kept))
         share = np.maximum(share, (counts + _PRIOR * expected) / (counts.sum() + _PRIOR))
-        seen += counts * np.isin(np.arange(len(kept)), words)
-    if any(sample.texts is not None for sample in choice.samples) and not seen.any():
-        scripts = ", ".join(sorted({script for sample in choice.samples for script in sample.scripts}))
-        raise VocabularyError(
-            f"--corpus: its text holds no piece of the scripts {scripts}; give text in the bundle's languages"
-        )
     share[kept] = 0
     found = np.argsort(-share, kind="stable")[: np.count_nonzero(share)]
     kept[found[: max(0, choice.most - np.count_nonzero(kept))]] = True

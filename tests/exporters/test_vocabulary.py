@@ -11,6 +11,7 @@ from torch import nn
 import lrc_runtime
 from lrc.data.examples import BadExamples, texts_of
 from lrc.data.readers import read_questions
+from lrc.errors import UserError
 from lrc.evidence import vocabulary_choice
 from lrc_exporters.vocabulary import (
     Choice,
@@ -170,9 +171,12 @@ def test_a_script_that_is_rare_in_the_tokenizer_has_its_room() -> None:
     assert len(hindi) > 100 and len(hindi & set(kept.tolist())) > 0.8 * len(hindi)
 
 
-def test_corpus_in_another_script_is_refused() -> None:
-    with pytest.raises(VocabularyError, match="--corpus: its text holds no piece of the scripts Devanagari"):
-        kept_pieces(make_tokenizer(), Choice([Sample(frozenset({"Devanagari"}), [ARABIC])], EVERY))
+@pytest.mark.parametrize("name", ["text.{lang}.txt", "text.hi.txt"])
+def test_a_corpus_in_another_script_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "text.hi.txt").write_text(ARABIC, encoding="utf-8")
+    own = read_questions(EXAMPLES / "qa.hi.json", "hi", BadExamples(False))
+    with pytest.raises(UserError, match=r"--corpus .*: holds no letter of the scripts Devanagari; give text"):
+        vocabulary_choice(["hi"], [str(tmp_path / name)], None, own)
 
 
 def test_other_kinds_of_tokenizer_are_named() -> None:
