@@ -1,7 +1,7 @@
 """What an export is measured on: labelled examples for the gate, text for the vocabulary."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from lrc_exporters.gate import Scored
@@ -59,21 +59,14 @@ def vocabulary_choice(
     if unknown := [lang for lang in langs if not scripts(lang)]:
         note(f"vocabulary: left whole, as the script of {', '.join(unknown)} is not known")
         return None
-    paths = [
-        Path(name.replace("{lang}", lang)) for name in corpus for lang in (langs if "{lang}" in name else langs[:1])
-    ]
-    if paths and not any(script_share(text, lang) for path in paths for text in _passages(path) for lang in langs):
-        written = ", ".join(sorted({script for lang in langs for script in scripts(lang)}))
-        raise UserError(
-            f"--corpus {corpus[0]}: holds no letter of the scripts {written}; give text in the bundle's languages"
-        )
-    shared = [_passages(Path(name)) for name in corpus if "{lang}" not in name]
+    shared = [_Texts([], [name]) for name in corpus if "{lang}" not in name]
     each = [name for name in corpus if "{lang}" in name]
-    texts: dict[str, Iterable[str]] = {}
+    texts: dict[str, _Texts] = {}
     for lang in langs:
         learned = [text for one in own if one.lang == lang for text in texts_of(one)]
         if each or learned:
-            texts[lang] = chain(learned, *(_passages(Path(name.replace("{lang}", lang))) for name in each))
+            texts[lang] = _Texts(learned, [name.replace("{lang}", lang) for name in each])
+    _check_corpus([path for group in (*shared, *texts.values()) for path in group.paths], langs)
     every = frozenset(script for lang in langs for script in scripts(lang))
     samples = [Sample(every, text) for text in shared]
     # Beside text of all languages a language needs none of its own.
@@ -81,10 +74,38 @@ def vocabulary_choice(
     return Choice(samples, pieces or max(_LEAST_PIECES, _PIECES_A_LANGUAGE * len(langs)))
 
 
-def _passages(path: Path) -> Iterator[str]:
-    if not path.exists():
-        raise UserError(f"--corpus {path}: no such file or folder")
-    return (passage.text for passage in read_passages(path, BadExamples(False)))
+@dataclass(frozen=True)
+class _Texts:
+    """Text that is read anew each time, as each task of a bundle reads it, and never whole.
+
+    Attributes:
+        learned: What the run has learned from.
+        paths: Files or folders of text.
+    """
+
+    learned: Sequence[str]
+    paths: Sequence[str]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self.learned
+        for path in self.paths:
+            yield from _passages(path)
+
+
+def _passages(path: str) -> Iterator[str]:
+    return (passage.text for passage in read_passages(Path(path), BadExamples(False)))
+
+
+def _check_corpus(paths: Sequence[str], langs: Sequence[str]) -> None:
+    """Refuses a corpus of which a file is missing, or that covers none of the languages."""
+    for path in paths:
+        if not Path(path).exists():
+            raise UserError(f"--corpus {path}: no such file or folder")
+    if paths and not any(script_share(text, lang) for path in paths for text in _passages(path) for lang in langs):
+        written = ", ".join(sorted({script for lang in langs for script in scripts(lang)}))
+        raise UserError(
+            f"--corpus {paths[0]}: holds no letter of the scripts {written}; give text in the bundle's languages"
+        )
 
 
 def score_model(model: Model, encoder: TextEncoder, run: Run, examples: dict[str, list[Example]]) -> Scored | None:
