@@ -112,7 +112,8 @@ def test_scaling_is_of_the_outputs_or_the_inputs() -> None:
     ids=" ".join,
 )
 def test_any_parts_together_train_lower_and_export(flags: tuple[str, ...], tiny: Path, tmp_path: Path) -> None:
-    run = train_tiny(tiny, tmp_path / "run", "qa", "--lr", "0.02", *flags)
+    # At twice the rate rsLoRA now and then makes logits so large that float32 lacks the digits that the proof asks for.
+    run = train_tiny(tiny, tmp_path / "run", "qa", "--lr", "0.01", *flags)
     loaded = load_run(run)
     plain = lower(loaded.model)
     assert not any(value.requires_grad for value in plain.parameters())
