@@ -40,7 +40,7 @@ class Sample:
 
     Attributes:
         scripts: Unicode names of the scripts that it is written in.
-        texts: The text; None where there is none and the scripts alone tell.
+        texts: The text, which each task of a bundle reads once; None where there is none and the scripts alone tell.
     """
 
     scripts: frozenset[str]
