@@ -72,25 +72,31 @@ def test_layers_join_from_the_top(tiny: Path, tmp_path: Path) -> None:
         assert changed == ("layer.0." not in name), name
 
 
-def interrupt_and_resume(tiny: Path, out: Path, monkeypatch: pytest.MonkeyPatch, at: int, *options: object) -> None:
-    """Trains a run that is interrupted after `at` steps and then goes on."""
+def interrupt_and_resume(tiny: Path, out: Path, monkeypatch: pytest.MonkeyPatch, at: int, *options: object) -> int:
+    """Trains a run that is interrupted after `at` steps and then goes on; returns how many steps it took in all."""
     step = Trainer._step
+    taken = 0
+    resumed = False
 
-    def interrupted(self: Trainer, features: list[freezing.Feature]) -> dict[str, float]:
-        if self.step == at:
+    def counted(self: Trainer, features: list[freezing.Feature]) -> dict[str, float]:
+        nonlocal taken
+        if taken == at and not resumed:
             raise KeyboardInterrupt
+        taken += 1
         return step(self, features)
 
-    monkeypatch.setattr(Trainer, "_step", interrupted)
-    assert CliRunner().invoke(app, tiny_arguments(tiny, out, "qa", *options)).exit_code == 130
-    monkeypatch.setattr(Trainer, "_step", step)
-    assert CliRunner().invoke(app, ["train", "--resume", str(out)]).exit_code == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "_step", counted)
+        assert CliRunner().invoke(app, tiny_arguments(tiny, out, "qa", *options)).exit_code == 130
+        resumed = True
+        assert CliRunner().invoke(app, ["train", "--resume", str(out)]).exit_code == 0
+    return taken
 
 
 def test_a_run_resumes_while_layers_join(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     options = ("--unfreezing", 0.9, "--steps", 6)
     whole = weights(train_tiny(tiny, tmp_path / "whole", "qa", *options))
-    interrupt_and_resume(tiny, tmp_path / "cut", monkeypatch, 3, *options)
+    assert interrupt_and_resume(tiny, tmp_path / "cut", monkeypatch, 3, *options) == 6
     for name, value in weights(tmp_path / "cut").items():
         assert torch.equal(value, whole[name]), name
 

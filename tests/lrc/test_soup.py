@@ -30,10 +30,13 @@ def test_a_soup_is_the_mean_of_its_runs(method: tuple[str, ...], tiny: Path, tmp
 
 def test_a_soup_goes_on_and_is_exported(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = train_tiny(tiny, tmp_path / "whole", "qa", "--soup", 2)
-    interrupt_and_resume(tiny, tmp_path / "cut", monkeypatch, 3, "--soup", 2)
-    for name, value in weights(tmp_path / "cut").items():
-        torch.testing.assert_close(value, weights(whole)[name])
-    assert sorted(path.name for path in (tmp_path / "cut").iterdir()) == sorted(path.name for path in whole.iterdir())
+    # Within the first run, between the two, and within the second.
+    for steps in (3, 4, 6):
+        cut = tmp_path / f"cut-{steps}"
+        assert interrupt_and_resume(tiny, cut, monkeypatch, steps, "--soup", 2) == 8
+        for name, value in weights(cut).items():
+            torch.testing.assert_close(value, weights(whole)[name])
+        assert sorted(path.name for path in cut.iterdir()) == sorted(path.name for path in whole.iterdir())
     metrics = load_run(whole).metrics
     assert metrics["steps"] == 8 and len(metrics["loss"]) == 4 and len(metrics["members"]) == 2
     lrc("export", whole, "--fp32", "--out", tmp_path / "bundle", "--force")
