@@ -1,0 +1,53 @@
+"""What a bundle loses against the run it was made of: F1 or accuracy by language on test examples.
+
+python benchmarks/loss.py RUN BUNDLE... --limit 300
+
+The run is scored in float32 with its whole vocabulary. The intervals are of a paired bootstrap over examples, which the
+languages of a parallel set share.
+"""
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from lrc.console import progress
+from lrc.data.examples import BadExamples
+from lrc.data.shots import sample
+from lrc.data.tasks import find_task
+from lrc.evaluate import open_subject, read_examples
+from lrc.scoring import score_examples
+from lrc.study.statistics import paired_bootstrap
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("bundles", type=Path, nargs="+")
+    parser.add_argument("--limit", type=int, default=300, help="test examples a language")
+    parser.add_argument("--data-dir")
+    options = parser.parse_args()
+    settings = open_subject(options.run, "cpu").settings
+    task = find_task(settings.task)
+    langs = settings.langs
+    read = read_examples(task, langs, options.data_dir or settings.data_dir, None, None, BadExamples(False))
+    examples = {lang: sample(group, options.limit, False) for lang, group in read.items()}
+    count = sum(map(len, examples.values()))
+
+    table = Table("", *langs, "average", "lost")
+    outcomes: dict[Path, dict[str, list[float]]] = {}
+    for path in [options.run, *options.bundles]:
+        answerer = open_subject(path, "cpu", task).answerer
+        with progress(f"score {path}", count) as advance:
+            scores = {lang: score_examples(answerer, examples[lang], task.metric, advance) for lang in langs}
+        outcomes[path] = {lang: score.outcomes for lang, score in scores.items()}
+        lost = paired_bootstrap([outcomes[options.run]], [outcomes[path]])
+        mains = [score.main for score in scores.values()]
+        figures = [f"{value:.2f}" for value in [*mains, sum(mains) / len(mains)]]
+        table.add_row(str(path), *figures, f"{lost.difference:.2f} ({lost.low:.2f} to {lost.high:.2f})")
+    Console(width=160).print(f"{count} examples", table)
+
+
+if __name__ == "__main__":
+    main()
