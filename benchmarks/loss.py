@@ -17,6 +17,7 @@ from lrc.data.examples import BadExamples
 from lrc.data.shots import sample
 from lrc.data.tasks import find_task
 from lrc.evaluate import open_subject, read_examples
+from lrc.run import read_settings
 from lrc.scoring import score_examples
 from lrc.study.statistics import paired_bootstrap
 
@@ -28,21 +29,21 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=300, help="test examples a language")
     parser.add_argument("--data-dir")
     options = parser.parse_args()
-    settings = open_subject(options.run, "cpu").settings
-    task = find_task(settings.task)
-    langs = settings.langs
+    settings = read_settings(options.run)
+    task, langs = find_task(settings.task), settings.langs
     read = read_examples(task, langs, options.data_dir or settings.data_dir, None, None, BadExamples(False))
     examples = {lang: sample(group, options.limit, False) for lang, group in read.items()}
     count = sum(map(len, examples.values()))
 
     table = Table("", *langs, "average", "lost")
-    outcomes: dict[Path, dict[str, list[float]]] = {}
+    own: dict[str, list[float]] = {}
     for path in [options.run, *options.bundles]:
         answerer = open_subject(path, "cpu", task).answerer
         with progress(f"score {path}", count) as advance:
             scores = {lang: score_examples(answerer, examples[lang], task.metric, advance) for lang in langs}
-        outcomes[path] = {lang: score.outcomes for lang, score in scores.items()}
-        lost = paired_bootstrap([outcomes[options.run]], [outcomes[path]])
+        outcomes = {lang: score.outcomes for lang, score in scores.items()}
+        own = own or outcomes
+        lost = paired_bootstrap([own], [outcomes])
         mains = [score.main for score in scores.values()]
         figures = [f"{value:.2f}" for value in [*mains, sum(mains) / len(mains)]]
         table.add_row(str(path), *figures, f"{lost.difference:.2f} ({lost.low:.2f} to {lost.high:.2f})")
