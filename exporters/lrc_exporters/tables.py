@@ -81,14 +81,16 @@ class _Lookup:
     def packed(self, table: np.ndarray, scales: np.ndarray, bits: int, ids: str, output: str, part: str) -> None:
         """The same with several values a byte; `part` tells the names of two of these apart."""
         codes = self._gather(table, ids, f"int{bits}{part}")
-        mask = self._constant(np.array((1 << bits) - 1, np.uint8), f"mask{part}")
+        places = [1 << at for at in range(0, 8, bits)]
         pieces = []
-        for at in range(8 // bits):
-            shift = self._constant(np.array(at * bits, np.uint8), f"shift{at}{part}")
-            moved = self._step("BitShift", [codes, shift], f"moved{at}{part}", direction="RIGHT") if at else codes
-            pieces.append(self._step("BitwiseAnd", [moved, mask], f"code{at}{part}"))
+        for at, place in enumerate(places):
+            mask = self._constant(np.array(place * ((1 << bits) - 1), np.uint8), f"mask{at}{part}")
+            pieces.append(self._step("BitwiseAnd", [codes, mask], f"code{at}{part}"))
         together = self._step("Concat", pieces, f"codes{part}", axis=-1)
-        values = self._step("Cast", [together], f"float{part}", to=TensorProto.FLOAT)
+        raised = self._step("Cast", [together], f"raised{part}", to=TensorProto.FLOAT)
+        # Where a shift would do: OpenVINO's rounds to the nearest number. By a power of two a product is exact.
+        lowered = self._constant(np.repeat(1 / np.array(places, np.float32), table.shape[1]), f"places{part}")
+        values = self._step("Mul", [raised, lowered], f"float{part}")
         middle = self._constant(np.array(MIDDLE[bits], np.float32), f"middle{part}")
         signed = self._step("Sub", [values, middle], f"signed{part}")
         width = table.shape[1] * (8 // bits)

@@ -106,7 +106,10 @@ class Session:
                 disabled_optimizers=["SkipLayerNormFusion"] if self.provider == "cpu" else None,
             )
         except Exception as error:  # onnxruntime's own exception types share no public base
-            raise BundleError(f"{self._where}: ONNX Runtime cannot load it: {error}") from error
+            reason = " ".join(str(error).split())
+            if self.provider == "openvino" and "MultiHeadAttention" in reason:
+                reason = "OpenVINO's provider needs a bundle exported with `--without fusion`"
+            raise BundleError(f"{self._where}: ONNX Runtime cannot load it: {reason}") from error
         # ONNX Runtime goes on without a provider whose libraries are not there.
         if PROVIDERS[self.provider] not in self._session.get_providers():
             raise InputError(

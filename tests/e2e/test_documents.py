@@ -25,7 +25,7 @@ PAGES = [ROOT / "README.md", ROOT / "examples" / "README.md", *sorted((ROOT / "d
 DOCUMENTS = [str(path.relative_to(ROOT)) for path in PAGES]
 # Run elsewhere: the environment by .ci/run, the demo and the devices' environments by test_environments.py, the
 # examples by test_examples.py. Downloads are tested against a server on loopback.
-ELSEWHERE = ("lrc data get ", "make ", "python3 -m venv", ".venv", "pip ", "LRC_OPTIMUM_PYTHON")
+ELSEWHERE = ("lrc data get ", "make ", "python3 -m venv", ".venv", "pip ", "LRC_OPTIMUM_PYTHON", "LRC_OPENVINO_PYTHON")
 ELSEWHERE += (". .venv", "python examples/", "LRC_BUNDLE=", "docker ")
 # Only held to the command line: what needs other machines, the whole study, which docs/study.md runs, and answers that
 # only a model that has learned something can give.
