@@ -45,8 +45,12 @@ def fuse(path: Path) -> dict[str, int]:
 
 
 def _choice(masked: onnx.NodeProto) -> onnx.NodeProto:
-    """Returns attention without its mask where nothing is padding, and with it elsewhere."""
-    branches = {}
+    """Returns attention without its mask where nothing is padding, and with it elsewhere.
+
+    OpenVINO's provider claims every choice between tensors of types that it knows, whatever operators are within, and
+    then cannot build it. A second output, a double that nobody reads, leaves the choice to ONNX Runtime's own.
+    """
+    branches, unread = {}, helper.make_tensor("", TensorProto.DOUBLE, [], [0])
     for branch, inputs in (("then_branch", masked.input[:3]), ("else_branch", masked.input)):
         node = onnx.NodeProto()
         node.CopyFrom(masked)
@@ -54,6 +58,11 @@ def _choice(masked: onnx.NodeProto) -> onnx.NodeProto:
         del node.input[:], node.output[:]
         node.input.extend(inputs)
         node.output.append(output)
-        value = helper.make_tensor_value_info(output, TensorProto.FLOAT, None)
-        branches[branch] = helper.make_graph([node], f"{masked.name}_{branch}", [], [value])
-    return helper.make_node("If", ["all_seen"], list(masked.output), name=f"{masked.name}_choice", **branches)
+        constant = helper.make_node("Constant", [], [f"{output}_unread"], value=unread)
+        values = [
+            helper.make_tensor_value_info(output, TensorProto.FLOAT, None),
+            helper.make_tensor_value_info(f"{output}_unread", TensorProto.DOUBLE, []),
+        ]
+        branches[branch] = helper.make_graph([node, constant], f"{masked.name}_{branch}", [], values)
+    outputs = [masked.output[0], f"{masked.output[0]}_unread"]
+    return helper.make_node("If", ["all_seen"], outputs, name=f"{masked.name}_choice", **branches)

@@ -107,8 +107,6 @@ class Session:
             )
         except Exception as error:  # onnxruntime's own exception types share no public base
             reason = " ".join(str(error).split())
-            if self.provider == "openvino" and "MultiHeadAttention" in reason:
-                reason = "OpenVINO's provider needs a bundle exported with `--without fusion`"
             raise BundleError(f"{self._where}: ONNX Runtime cannot load it: {reason}") from error
         # ONNX Runtime goes on without a provider whose libraries are not there.
         if PROVIDERS[self.provider] not in self._session.get_providers():
