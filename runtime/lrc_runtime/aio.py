@@ -1,6 +1,8 @@
-"""Answering without blocking an event loop."""
+"""Answering without blocking an event loop.
 
-import asyncio
+asyncio is imported where a coroutine runs, which has it already: it takes 4 MB, which most applications never need.
+"""
+
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Self, TypeVar, overload
@@ -29,6 +31,8 @@ class AsyncAnswerer:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        import asyncio
+
         await asyncio.to_thread(self._pool.shutdown)
 
     @overload
@@ -93,4 +97,6 @@ class AsyncAnswerer:
         return await self._call(lambda: bundle.compare(first, second, lang=lang))
 
     async def _call(self, work: Callable[[], _T]) -> _T:
+        import asyncio
+
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)

@@ -87,6 +87,8 @@ class Session:
         options.intra_op_num_threads = self.threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        # One plan of memory for every shape ever seen would be kept; texts of all lengths bring new shapes without end.
+        options.enable_mem_pattern = False
         options.add_session_config_entry("session.intra_op.allow_spinning", str(int(self._spins)))
         if saturates():
             options.add_session_config_entry("session.x64quantprecision", "1")

@@ -4,6 +4,8 @@ import asyncio
 import json
 import multiprocessing
 import os
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -129,6 +131,15 @@ def test_forked_process_answers(qa_bundle: Path, tmp_path: Path, archive: bool) 
     child.join(60)
     assert child.exitcode == 0
     assert loaded.answer(QUESTION, CONTEXT).text == expected
+
+
+def test_opening_and_asking_imports_no_event_loop(qa_bundle: Path) -> None:
+    code = (
+        "import sys, lrc_runtime; qa = lrc_runtime.load(sys.argv[1]); qa.answer(*sys.argv[2:]);"
+        "print([name for name in ('asyncio', 'ssl', 'torch', 'transformers') if name in sys.modules])"
+    )
+    command = [sys.executable, "-c", code, str(qa_bundle), QUESTION, CONTEXT]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "[]"
 
 
 def test_coroutines_ask_at_once(qa: QuestionAnswerer, pair_bundle: Path) -> None:
