@@ -4,14 +4,16 @@ import fcntl
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from ..console import note, progress
 from ..errors import UserError
 from ..extras import require
 from ..files import read_json, write_json
 from .engines import ENGINES
-from .plan import RESULT, SEARCH, STUDY, Cell, Study, read_study
+from .plan import CELL, RESULT, SEARCH, STUDY, Cell, read_study
 from .results import Row, write_results
 
 _RUNS = "runs"
@@ -31,7 +33,8 @@ def run_study(file: Path, out: Path | None, dry_run: bool, engine: str, workers:
         The folder.
 
     Raises:
-        UserError: If the file is bad, another process works in the folder, or it holds another study.
+        UserError: If the file is bad, another process works in the folder, or a run there was begun otherwise than the
+            file plans it now.
     """
     if engine not in ENGINES:
         raise UserError(f"--engine {engine}: choose one of {', '.join(ENGINES)}")
@@ -39,9 +42,12 @@ def run_study(file: Path, out: Path | None, dry_run: bool, engine: str, workers:
     folder = out or Path("studies") / study.name
     searched = sum(map(len, study.search.values()))
     plan = f"{study.name}: {len(study.cells)} runs{f' after {searched} of the search' if searched else ''}"
+    search, cells = [cell for cells in study.search.values() for cell in cells], study.cells
+    # The rates of a study that searches them are known after the search.
+    _as_begun(folder, search or cells)
     if dry_run:
         note(plan)
-        planned = [*(cell for cells in study.search.values() for cell in cells), *study.cells]
+        planned = [*search, *cells]
         for cell in planned:
             note(f"  {cell.name}{'  (done)' if _result(folder, cell).is_file() else ''}")
         finished = _rows(folder, planned)
@@ -50,16 +56,21 @@ def run_study(file: Path, out: Path | None, dry_run: bool, engine: str, workers:
     require("pyarrow", "study", "writing results")
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
-        _same_study(folder, study)
+        for result in sorted(folder.glob(f"{_RUNS}/*/{RESULT}")):
+            Row.from_json(read_json(result), str(result))
+        write_json(folder / STUDY, study.to_json())
         note(f"{plan}; writing to {folder}")
-        search = [cell for cells in study.search.values() for cell in cells]
-        cells = study.cells
+        if others := {path.parent.name for path in folder.glob(f"{_RUNS}/*/{RESULT}")} - {
+            c.name for c in search + cells
+        }:
+            note(f"{len(others)} runs there are not of this study any more and left out, such as {min(others)}")
         rows = {row.run: row for row in _run_all(folder, search, "search", engine, workers, lambda _: None)}
         if search:
             best = {key: _best(rows, planned) for key, planned in study.search.items()}
             cells = [cell.with_lr(best[cell.settings["method"], cell.settings["task"]]) for cell in cells]
             for (method, task), lr in best.items():
                 note(f"search: {method} on {task}: learning rate {lr:g}")
+            _as_begun(folder, cells)
             write_json(folder / SEARCH, [_searched(rows, planned, best[key]) for key, planned in study.search.items()])
         # After each run, so that a report can be made of those that are done.
         done = _run_all(folder, cells, study.name, engine, workers, lambda rows: write_results(folder, rows))
@@ -101,14 +112,21 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def _same_study(folder: Path, study: Study) -> None:
-    path = folder / STUDY
-    if not path.is_file():
-        write_json(path, study.to_json())
-    elif read_json(path) != study.to_json():
-        raise UserError(f"{folder}: holds another study, or an earlier version of this one; name another --out")
-    for result in sorted(folder.glob(f"{_RUNS}/*/{RESULT}")):
-        Row.from_json(read_json(result), str(result))
+def _as_begun(folder: Path, cells: Sequence[Cell]) -> None:
+    """Refuses cells whose runs were begun with other settings; the study may gain and lose runs."""
+    for cell in cells:
+        path = folder / _RUNS / cell.name / CELL
+        if path.is_file():
+            begun, planned = _flat(read_json(path)), _flat(asdict(cell))
+            if changed := sorted(key for key in begun | planned if begun.get(key) != planned.get(key)):
+                raise UserError(
+                    f"{folder}: {cell.name} was begun with other settings ({', '.join(changed)}); name another --out"
+                    " or another variant"
+                )
+
+
+def _flat(cell: dict[str, Any]) -> dict[str, Any]:
+    return {**cell, **cell["settings"], "settings": None}
 
 
 def _run_all(

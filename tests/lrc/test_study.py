@@ -176,7 +176,7 @@ def test_bad_studies_are_refused(tiny: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_other_versions_other_studies_and_two_processes(tiny: Path, tmp_path: Path) -> None:
+def test_other_versions_and_two_processes(tiny: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     short = STUDY.replace('["lora", "adapters"]', '["lora"]').replace("[2, 4]", "[2]")
     file = study_file(tmp_path, tiny, text=short)
@@ -184,7 +184,6 @@ def test_other_versions_other_studies_and_two_processes(tiny: Path, tmp_path: Pa
     wait_for(lambda: (out / "study.json").exists())
     assert "another process runs this study" in refused("study", file, "--out", out)
     assert first.wait() == 0
-    assert "holds another study" in refused("study", study_file(tmp_path, tiny), "--out", out)
     table = pyarrow.parquet.read_table(out / "results.parquet")
     other = table.replace_schema_metadata({"format": "lrc-results", "format_version": "9"})
     pyarrow.parquet.write_table(other, out / "results.parquet")
@@ -194,6 +193,25 @@ def test_other_versions_other_studies_and_two_processes(tiny: Path, tmp_path: Pa
     result.write_text(json.dumps({**json.loads(result.read_text()), "format_version": 9}))
     file = study_file(tmp_path, tiny, text=short)
     assert "written by another version" in refused("study", file, "--out", out)
+
+
+def test_a_study_may_gain_and_lose_runs_but_not_change_them(tiny: Path, finished_study: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(finished_study, out)
+    before = comparable(out)
+    changed = STUDY.replace("steps = 6", "steps = 7")
+    for options in ((), ("--dry-run",)):
+        told = refused("study", study_file(tmp_path, tiny, text=changed), "--out", out, *options)
+        assert "lora-qa-hi+ar-2-s0 was begun with other settings (steps); name another --out" in told
+    fewer = STUDY.replace("[2, 4]", "[4]")
+    told = said("study", study_file(tmp_path, tiny, text=fewer), "--out", out)
+    assert "2 runs there are not of this study any more and left out, such as adapters-qa" in told
+    assert comparable(out) == before[1::2]
+    more = STUDY.replace("[2, 4]", "[2, 4]\nseed = [0, 1]").replace('["lora", "adapters"]', '["lora"]')
+    told = said("study", study_file(tmp_path, tiny, text=more), "--out", out)
+    assert [(row.shots, row.seed) for row in read_results(out)] == [(2, 0), (2, 1), (4, 0), (4, 1)]
+    # What was left out had not been lost.
+    assert [row for row in comparable(out) if row["seed"] == 0] == before[:2]
 
 
 @pytest.mark.parametrize(
