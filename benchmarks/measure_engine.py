@@ -24,6 +24,8 @@ from lrc_runtime.session import Session
 
 THREADS = len(os.sched_getaffinity(0))
 _REPEATS = 40
+# Tokens of the window that is timed, however long those are that the model was trained with.
+_WINDOW = 256
 
 
 def open_torch(folder: Path) -> Run:
@@ -112,14 +114,14 @@ def measure(engine: str, work: Path, step: int) -> dict[str, Any]:
     began = time.perf_counter()
     if engine == "lrc":
         answerer = lrc_runtime.load_question_answerer(folder)
-        run, encoder = answerer._run, answerer._encoder
+        run, tokenizer = answerer._run, folder / "tokenizer.json"
     else:
-        run = ENGINES[engine](folder)
-        encoder = TextEncoder.from_file(work / "tokenizer.json", Windowing(**shapes["windowing"]))
+        run, tokenizer = ENGINES[engine](folder), work / "tokenizer.json"
+        encoder = TextEncoder.from_file(tokenizer, Windowing(**shapes["windowing"]))
         answerer = QuestionAnswerer(encoder, run, Decoding(**shapes["decoding"]))
     loaded = time.perf_counter() - began
 
-    window = _full_window(encoder, every, shapes["windowing"]["max_length"])
+    window = _full_window(tokenizer, every, Windowing(**{**shapes["windowing"], "max_length": _WINDOW}))
     times = []
     for _ in range(_REPEATS):
         began = time.perf_counter()
@@ -152,13 +154,14 @@ def size(folder: Path, work: Path) -> float:
     return sum(file.stat().st_size for file in files) / 1e6
 
 
-def _full_window(encoder: TextEncoder, questions: list[dict[str, Any]], length: int) -> dict[str, Any]:
+def _full_window(tokenizer: Path, questions: list[dict[str, Any]], windowing: Windowing) -> dict[str, Any]:
+    encoder = TextEncoder.from_file(tokenizer, windowing)
     for one in questions:
         question, context = encoder.tokenize([one["question"]]), encoder.tokenize([one["context"]])
         for window in encoder.windows(question[0], context[0]):
-            if window.length == length:
+            if window.length == windowing.max_length:
                 return encoder.collate([window])
-    raise SystemExit(f"no question fills a window of {length} tokens")
+    raise SystemExit(f"no question fills a window of {windowing.max_length} tokens")
 
 
 if __name__ == "__main__":
