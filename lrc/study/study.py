@@ -33,8 +33,8 @@ def run_study(file: Path, out: Path | None, dry_run: bool, engine: str, workers:
         The folder.
 
     Raises:
-        UserError: If the file is bad, another process works in the folder, or a run there was begun otherwise than the
-            file plans it now.
+        UserError: If the file is bad, another process works in the folder, it holds a study of another name, or a run
+            there was begun otherwise than the file plans it now.
     """
     if engine not in ENGINES:
         raise UserError(f"--engine {engine}: choose one of {', '.join(ENGINES)}")
@@ -43,6 +43,8 @@ def run_study(file: Path, out: Path | None, dry_run: bool, engine: str, workers:
     searched = sum(map(len, study.search.values()))
     plan = f"{study.name}: {len(study.cells)} runs{f' after {searched} of the search' if searched else ''}"
     search, cells = [cell for cells in study.search.values() for cell in cells], study.cells
+    if (folder / STUDY).is_file() and (name := read_json(folder / STUDY)["name"]) != study.name:
+        raise UserError(f"{folder}: holds another study, {name}; name another --out")
     # The rates of a study that searches them are known after the search.
     _as_begun(folder, search or cells)
     if dry_run:

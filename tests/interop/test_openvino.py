@@ -43,7 +43,7 @@ def run(program: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("options", [(), ("--int8",), ("--without", "fusion")], ids=["default", "int8", "in pieces"])
+@pytest.mark.parametrize("options", [(), ("--fp32",), ("--without", "fusion")], ids=["default", "float32", "in pieces"])
 def test_same_spans(options: tuple[str, ...], qa_run: Path, tmp_path: Path) -> None:
     lrc("export", qa_run, *options, "--out", tmp_path / "bundle")
     result = run(SPANS, tmp_path / "bundle", "openvino", json.dumps(CASES))

@@ -203,6 +203,8 @@ def test_a_study_may_gain_and_lose_runs_but_not_change_them(tiny: Path, finished
     for options in ((), ("--dry-run",)):
         told = refused("study", study_file(tmp_path, tiny, text=changed), "--out", out, *options)
         assert "lora-qa-hi+ar-2-s0 was begun with other settings (steps); name another --out" in told
+    other = study_file(tmp_path, tiny, text=STUDY.replace('"tiny"', '"other"'))
+    assert "holds another study, tiny; name another --out" in refused("study", other, "--out", out)
     fewer = STUDY.replace("[2, 4]", "[4]")
     told = said("study", study_file(tmp_path, tiny, text=fewer), "--out", out)
     assert "2 runs there are not of this study any more and left out, such as adapters-qa" in told
