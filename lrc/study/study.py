@@ -58,13 +58,10 @@ def run_study(file: Path, out: Path | None, dry_run: bool, engine: str, workers:
     require("pyarrow", "study", "writing results")
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
-        for result in sorted(folder.glob(f"{_RUNS}/*/{RESULT}")):
-            Row.from_json(read_json(result), str(result))
+        finished = [Row.from_json(read_json(path), str(path)) for path in sorted(folder.glob(f"{_RUNS}/*/{RESULT}"))]
         write_json(folder / STUDY, study.to_json())
         note(f"{plan}; writing to {folder}")
-        if others := {path.parent.name for path in folder.glob(f"{_RUNS}/*/{RESULT}")} - {
-            c.name for c in search + cells
-        }:
+        if others := {row.run for row in finished} - {cell.name for cell in search + cells}:
             note(f"{len(others)} runs there are not of this study any more and left out, such as {min(others)}")
         rows = {row.run: row for row in _run_all(folder, search, "search", engine, workers, lambda _: None)}
         if search:
