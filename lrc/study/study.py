@@ -43,8 +43,7 @@ def run_study(file: Path, out: Path | None, dry_run: bool, engine: str, workers:
     searched = sum(map(len, study.search.values()))
     plan = f"{study.name}: {len(study.cells)} runs{f' after {searched} of the search' if searched else ''}"
     search, cells = [cell for cells in study.search.values() for cell in cells], study.cells
-    if (folder / STUDY).is_file() and (name := read_json(folder / STUDY)["name"]) != study.name:
-        raise UserError(f"{folder}: holds another study, {name}; name another --out")
+    _of_name(folder, study.name)
     # The rates of a study that searches them are known after the search.
     _as_begun(folder, search or cells)
     if dry_run:
@@ -111,12 +110,26 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
+def _of_name(folder: Path, name: str) -> None:
+    """Refuses a folder that holds a study of another name."""
+    path = folder / STUDY
+    if path.is_file():
+        document = read_json(path)
+        if not isinstance(document, dict) or "name" not in document:
+            raise UserError(f"{path}: not the plan of a study; delete it, and the study goes on with the runs beside it")
+        if document["name"] != name:
+            raise UserError(f"{folder}: holds another study, {document['name']}; name another --out")
+
+
 def _as_begun(folder: Path, cells: Sequence[Cell]) -> None:
     """Refuses cells whose runs were begun with other settings; the study may gain and lose runs."""
     for cell in cells:
         path = folder / _RUNS / cell.name / CELL
         if path.is_file():
-            begun, planned = _flat(read_json(path)), _flat(asdict(cell))
+            document = read_json(path)
+            if not isinstance(document, dict) or not isinstance(document.get("settings"), dict):
+                raise UserError(f"{path}: not a planned run; delete its folder, and the study runs it again")
+            begun, planned = _flat(document), _flat(asdict(cell))
             if changed := sorted(key for key in begun | planned if begun.get(key) != planned.get(key)):
                 raise UserError(
                     f"{folder}: {cell.name} was begun with other settings ({', '.join(changed)}); name another --out"

@@ -195,6 +195,21 @@ def test_other_versions_and_two_processes(tiny: Path, tmp_path: Path) -> None:
     assert "written by another version" in refused("study", file, "--out", out)
 
 
+def test_a_damaged_folder_is_refused(tiny: Path, finished_study: Path, tmp_path: Path) -> None:
+    out, file = tmp_path / "out", study_file(tmp_path, tiny)
+    shutil.copytree(finished_study, out)
+    cell = next(out.glob("runs/*/cell.json"))
+    for path, words in ((cell, "not a planned run; delete its folder"), (out / "study.json", "not the plan of a study")):
+        before = path.read_bytes()
+        for damage in ("[]", "{}", '{"settings": 1}'):
+            path.write_text(damage)
+            for options in ((), ("--dry-run",)):
+                told = refused("study", file, "--out", out, *options)
+                assert f"{path}: {words}" in told
+        path.write_bytes(before)
+    assert comparable(out) == comparable(finished_study)
+
+
 def test_a_study_may_gain_and_lose_runs_but_not_change_them(tiny: Path, finished_study: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     shutil.copytree(finished_study, out)
