@@ -116,7 +116,7 @@ def _of_name(folder: Path, name: str) -> None:
     if path.is_file():
         document = read_json(path)
         if not isinstance(document, dict) or "name" not in document:
-            raise UserError(f"{path}: not the plan of a study; delete it, and the study goes on with the runs beside it")
+            raise UserError(f"{path}: not the plan of a study; delete it, and the study goes on with its runs")
         if document["name"] != name:
             raise UserError(f"{folder}: holds another study, {document['name']}; name another --out")
 

@@ -199,7 +199,8 @@ def test_a_damaged_folder_is_refused(tiny: Path, finished_study: Path, tmp_path:
     out, file = tmp_path / "out", study_file(tmp_path, tiny)
     shutil.copytree(finished_study, out)
     cell = next(out.glob("runs/*/cell.json"))
-    for path, words in ((cell, "not a planned run; delete its folder"), (out / "study.json", "not the plan of a study")):
+    plan = out / "study.json"
+    for path, words in ((cell, "not a planned run; delete its folder"), (plan, "not the plan of a study")):
         before = path.read_bytes()
         for damage in ("[]", "{}", '{"settings": 1}'):
             path.write_text(damage)
