@@ -11,11 +11,13 @@ from lrc_runtime import ParaphraseDetector, QuestionAnswerer
 from lrc_runtime.encoding import TextEncoder
 from lrc_runtime.manifest import Decoding
 
+from . import run as run_folder
 from .data.examples import Example, Pair, Question
-from .data.tasks import LABELS
+from .data.tasks import LABELS, find_task
 from .metrics import span_scores
 from .model import TaskModel
 from .prefix import any_shape
+from .settings import TrainSettings
 
 Answerer = QuestionAnswerer | ParaphraseDetector
 Progress = Callable[[int], None]
@@ -104,6 +106,24 @@ def summarise(scores: dict[str, Score]) -> dict[str, Any]:
     names = [name for name in next(iter(languages.values())) if name != "count"]
     average = {name: float(np.mean([entry[name] for entry in languages.values()])) for name in names}
     return {"languages": languages, "average": average}
+
+
+def evaluate_dev(
+    model: TaskModel,
+    encoder: TextEncoder,
+    settings: TrainSettings,
+    dev: dict[str, list[Example]],
+    device: torch.device,
+    progress: Progress,
+) -> dict[str, Any] | None:
+    """Scores a torch model on dev examples; None where there are none."""
+    model.eval()
+    answerer = torch_answerer(
+        model, encoder, run_folder.decoding(settings), run_folder.is_qa(settings), device, settings.precision
+    )
+    metric = find_task(settings.task).metric
+    scores = {lang: score_examples(answerer, examples, metric, progress) for lang, examples in dev.items() if examples}
+    return summarise(scores) if scores else None
 
 
 def main_score(summary: dict[str, Any]) -> float:

@@ -23,8 +23,8 @@ from .methods import find_method
 from .model import build_model
 from .prepare import TrainingData
 from .recipe import Stage
+from .scoring import evaluate_dev
 from .settings import TrainSettings
-from .train import evaluate_dev
 
 _MEMBERS = "members"
 _BRANCH = "branch.safetensors"

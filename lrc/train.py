@@ -10,26 +10,22 @@ from typing import Any
 
 import torch
 
-from lrc_runtime.encoding import TextEncoder
-
 from . import run as run_folder
 from .align import RETENTION, parse_terms
 from .aligner import Aligner, frozen_twin
 from .backbone import Backbone, maximum_length
 from .batches import Feature, build_features, collate
-from .data.examples import Example
-from .data.tasks import find_task
 from .errors import UserError
 from .files import write_json
 from .freezing import LowerLayers, check_freezing, gradual_unfreezing
 from .graphs import EncoderGraphs
 from .methods import find_method
-from .model import INPUTS, TaskModel, build_model, task_loss
+from .model import INPUTS, build_model, task_loss
 from .optim import WeightAverage, parameter_groups
 from .prefix import any_shape
 from .prepare import TrainingData
 from .recipe import PSEUDO, SOURCE, TARGET, parse_recipe, stage_batches, stage_rate
-from .scoring import main_score, score_examples, summarise, torch_answerer
+from .scoring import evaluate_dev, main_score
 from .settings import TrainSettings
 
 # Seconds of work that an interruption without warning can cost.
@@ -288,21 +284,3 @@ class Trainer:
         run_folder.save_tensors(self._folder / run_folder.ADAPTER, self._trained)
         self._checkpoint.unlink(missing_ok=True)
         return metrics
-
-
-def evaluate_dev(
-    model: TaskModel,
-    encoder: TextEncoder,
-    settings: TrainSettings,
-    dev: dict[str, list[Example]],
-    device: torch.device,
-    progress: Callable[[int], None],
-) -> dict[str, Any] | None:
-    """Scores a torch model on dev examples; None where there are none."""
-    model.eval()
-    answerer = torch_answerer(
-        model, encoder, run_folder.decoding(settings), run_folder.is_qa(settings), device, settings.precision
-    )
-    metric = find_task(settings.task).metric
-    scores = {lang: score_examples(answerer, examples, metric, progress) for lang, examples in dev.items() if examples}
-    return summarise(scores) if scores else None
