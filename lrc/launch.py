@@ -15,7 +15,7 @@ from .errors import UserError
 from .files import read_json, replace_folder, write_json
 from .prepare import TrainingData, prepare
 from .settings import TrainSettings
-from .soup import begin_member, branch_of, check_soup, finish_soup, unfinished
+from .soup import check_soup, finish_soup, unfinished
 from .train import Trainer
 
 _VERSIONS = ("torch", "transformers", "peft", "tokenizers", "numpy")
@@ -41,8 +41,7 @@ def start(settings: TrainSettings, out: Path | None, epochs: float | None) -> No
     for name, value in (("--lr", settings.lr), ("--epochs", epochs or 1.0)):
         if not (math.isfinite(value) and value > 0):
             raise UserError(f"{name} {value}: must be a positive number")
-    if settings.soup < 1:
-        raise UserError(f"--soup {settings.soup}: must be at least 1")
+    check_soup(settings)
     data = prepare(settings)
     _resolve_steps(settings, data, epochs)
     backbone = load_backbone(settings.backbone)
@@ -51,7 +50,6 @@ def start(settings: TrainSettings, out: Path | None, epochs: float | None) -> No
     settings.make_paths_absolute()
     # The trainer may refuse the settings, so it is made before the folder.
     trainer = Trainer(backbone, data, *unfinished(settings, folder)[0])
-    check_soup(settings, trainer.stages)
     with replace_folder(folder) as partial:
         write_json(partial / run_folder.SETTINGS, settings.to_json())
         write_json(partial / run_folder.SHOTS, data.shots)
@@ -82,7 +80,6 @@ def _train_all(trainer: Trainer | None, data: TrainingData, settings: TrainSetti
     """Trains the run, or what is left of the runs of a soup, beginning with the trainer of the first one left."""
     for member, own in unfinished(settings, folder):
         own.mkdir(parents=True, exist_ok=True)
-        begin_member(folder, own)
         trainer = trainer or Trainer(load_backbone(settings.backbone), data, member, own)
         trainer.resume()
         _train(trainer, data, member, own, folder)
@@ -113,7 +110,7 @@ def _train(trainer: Trainer, data: TrainingData, settings: TrainSettings, folder
                 means = {name: [entry[name] for entry in recent if name in entry] for name in terms}
                 advance(1, "  ".join(f"{name} {sum(v) / len(v):.3f}" for name, v in means.items() if v))
 
-            trainer.train(report, branch_of(whole) if folder != whole else None)
+            trainer.train(report)
     except KeyboardInterrupt:
         note(f"interrupted at step {trainer.step}; go on with: lrc train --resume {whole}")
         raise SystemExit(130) from None

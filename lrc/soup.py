@@ -1,7 +1,6 @@
 """The mean of several runs that differ by their seed alone: one model, as small and as fast as each of them.
 
-Wortsman et al. 2022 ("model soups") average models that were fine-tuned from the same weights. Where a recipe has
-several stages, the runs share all but the last one.
+Wortsman et al. 2022 ("model soups") average models that were fine-tuned from the same weights.
 """
 
 import shutil
@@ -17,33 +16,27 @@ from . import run as run_folder
 from .backbone import load_backbone
 from .data.tasks import QA
 from .errors import UserError
-from .files import read_json, write_file, write_json
+from .files import read_json, write_json
 from .lora import DORA, RSLORA
 from .methods import find_method
 from .model import build_model
 from .prepare import TrainingData
-from .recipe import Stage
 from .scoring import evaluate_dev
 from .settings import TrainSettings
 
 _MEMBERS = "members"
-_BRANCH = "branch.safetensors"
 _DOWN, _UP = ".lora_A.", ".lora_B."
 
 
-def check_soup(settings: TrainSettings, stages: Sequence[Stage]) -> None:
+def check_soup(settings: TrainSettings) -> None:
     """Refuses what has no mean: parts that begin by chance and enter the model by more than a product.
 
-    What has learned in stages that the runs share does not begin by chance.
-
-    Args:
-        settings: Of the soup.
-        stages: Of its recipe.
-
     Raises:
-        UserError: If the settings have such a part.
+        UserError: If the settings have such a part, or ask for the mean of no run.
     """
-    if settings.soup == 1 or len(stages) > 1:
+    if settings.soup < 1:
+        raise UserError(f"--soup {settings.soup}: must be at least 1")
+    if settings.soup == 1:
         return
     method = find_method(settings.method)
     for part, present in (
@@ -53,10 +46,7 @@ def check_soup(settings: TrainSettings, stages: Sequence[Stage]) -> None:
         ("DoRA", settings.lora_rank and settings.lora_kind == DORA),
     ):
         if present:
-            raise UserError(
-                f"--soup {settings.soup}: runs with {part} have no mean unless they share a first stage; leave one of"
-                " the two out, or take a recipe of several stages"
-            )
+            raise UserError(f"--soup {settings.soup}: runs with {part} have no mean; leave one of the two out")
 
 
 def unfinished(settings: TrainSettings, folder: Path) -> list[tuple[TrainSettings, Path]]:
@@ -75,18 +65,6 @@ def unfinished(settings: TrainSettings, folder: Path) -> list[tuple[TrainSetting
     return [(member, own) for member, own in runs if not (own / run_folder.ADAPTER).is_file()]
 
 
-def branch_of(folder: Path) -> Path:
-    """Returns where the first run of a soup leaves what its last stage begins from."""
-    return folder / _MEMBERS / _BRANCH
-
-
-def begin_member(folder: Path, own: Path) -> None:
-    """Lets a run of a soup that has not begun go on from the stages that the first one has trained for all."""
-    branch, checkpoint = branch_of(folder), own / run_folder.CHECKPOINT
-    if branch.is_file() and not checkpoint.is_file():
-        write_file(checkpoint, branch.read_bytes())
-
-
 def finish_soup(folder: Path, settings: TrainSettings, data: TrainingData, progress: Callable[[int], None]) -> Any:
     """Averages finished members, scores the mean on dev and writes what a finished run folder holds.
 
@@ -102,17 +80,13 @@ def finish_soup(folder: Path, settings: TrainSettings, data: TrainingData, progr
     owns = [folder / _MEMBERS / str(index) for index in range(settings.soup)]
     state = mean_state([run_folder.load_tensors(own / run_folder.ADAPTER) for own in owns], settings)
     metrics = [read_json(own / run_folder.METRICS) for own in owns]
-    # Each run counts the stages that all share as its own.
-    branch = branch_of(folder)
-    shared = run_folder.load_metadata(branch) if branch.is_file() else {"step": 0, "seconds": 0.0}
-    again = len(metrics) - 1
     backbone = load_backbone(settings.backbone)
     device = torch.device(settings.device)
     model = build_model(backbone, settings, state=state).to(device)
     dev = evaluate_dev(model, run_folder.text_encoder(backbone, settings), settings, data.dev, device, progress)
     mean: dict[str, Any] = {
-        "steps": sum(one["steps"] for one in metrics) - again * shared["step"],
-        "seconds": round(sum(one["seconds"] for one in metrics) - again * shared["seconds"], 1),
+        "steps": sum(one["steps"] for one in metrics),
+        "seconds": round(sum(one["seconds"] for one in metrics), 1),
         "trained_share": metrics[0]["trained_share"],
         "loss": [
             {name: float(np.mean([terms[name] for terms in step if name in terms])) for name in step[0]}

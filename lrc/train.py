@@ -55,7 +55,6 @@ class Trainer:
             )
         self._settings = settings
         self._folder = folder
-        self._checkpoint = folder / run_folder.CHECKPOINT
         self._data = data
         self._device = torch.device(settings.device)
         self._encoder = run_folder.text_encoder(backbone, settings)
@@ -67,7 +66,7 @@ class Trainer:
         available = [kind for kind, features in self._features.items() if features]
         if not available:
             raise UserError(f"{settings.task}: no label fits --max-length {settings.max_length}; raise it")
-        self.stages = parse_recipe(settings.recipe, available, settings.steps)
+        self._stages = parse_recipe(settings.recipe, available, settings.steps)
         if not 0 <= settings.label_smoothing < 1:
             raise UserError(f"--label-smoothing {settings.label_smoothing}: must be at least 0 and below 1")
         for name, share in (("--align-ramp", settings.align_ramp), ("--warmup", settings.warmup)):
@@ -101,7 +100,7 @@ class Trainer:
         self._encode_last: Callable[..., torch.Tensor] = self.model.encode
         if not self._dropout:
             self._save_work(backbone, some)
-        self._scheduler = torch.optim.lr_scheduler.LambdaLR(self._optimizer, stage_rate(self.stages, settings.warmup))
+        self._scheduler = torch.optim.lr_scheduler.LambdaLR(self._optimizer, stage_rate(self._stages, settings.warmup))
         self._average = WeightAverage(self._trained, settings.steps, settings.average)
         self.step = 0
         self.losses: list[dict[str, float]] = []
@@ -124,19 +123,18 @@ class Trainer:
         trained = sum(value.numel() for value in self._trained.values())
         return trained / sum(value.numel() for value in self.model.parameters())
 
-    def train(self, report: Report, branch: Path | None = None) -> None:
+    def train(self, report: Report) -> None:
         """Trains to the last step, leaving a checkpoint now and then and when interrupted.
 
         Args:
             report: Called after each step with its number and the terms of the loss.
-            branch: Where a checkpoint is left from which runs that share all stages but the last one begin.
         """
         settings = self._settings
-        ends = list(accumulate(stage.steps for stage in self.stages))
+        ends = list(accumulate(stage.steps for stage in self._stages))
         began = saved = time.monotonic()
         before = self.seconds
         try:
-            for number, batch in enumerate(stage_batches(self.stages, self._features, settings)):
+            for number, batch in enumerate(stage_batches(self._stages, self._features, settings)):
                 if number < self.step:
                     continue
                 terms = self._step(batch)
@@ -149,14 +147,12 @@ class Trainer:
                     scored = time.monotonic()
                     self._score_dev()
                     began += time.monotonic() - scored
-                if branch is not None and self.step in ends[-2:-1]:
-                    self._save_checkpoint(branch)
                 report(self.step, terms)
                 if time.monotonic() - saved > _CHECKPOINT_SECONDS:
-                    self._save_checkpoint(self._checkpoint)
+                    self._save_checkpoint()
                     saved = time.monotonic()
         except KeyboardInterrupt:
-            self._save_checkpoint(self._checkpoint)
+            self._save_checkpoint()
             raise
 
     def _score_dev(self) -> None:
@@ -210,7 +206,7 @@ class Trainer:
         """Returns everything that the optimiser changes."""
         return {**self._trained, **{f"align.{name}": value for name, value in self._aligner.spreads.items()}}
 
-    def _save_checkpoint(self, path: Path) -> None:
+    def _save_checkpoint(self) -> None:
         tensors: dict[str, torch.Tensor] = {}
         for name, value in self._state().items():
             tensors[f"model.{name}"] = value
@@ -225,11 +221,11 @@ class Trainer:
             "losses": self.losses,
             "dev_curve": self.dev_curve,
         }
-        run_folder.save_tensors(path, tensors, progress)
+        run_folder.save_tensors(self._folder / run_folder.CHECKPOINT, tensors, progress)
 
     def resume(self) -> None:
         """Takes up the run folder's checkpoint, if there is one."""
-        path = self._checkpoint
+        path = self._folder / run_folder.CHECKPOINT
         if not path.is_file():
             return
         tensors = run_folder.load_tensors(path)
@@ -266,7 +262,7 @@ class Trainer:
         self._average.apply()
         dev = evaluate_dev(self.model, self._encoder, settings, self._data.dev, self._device, progress)
         curve = dict(self.dev_curve) | ({self.step: main_score(dev)} if dev else {})
-        ends = accumulate(stage.steps for stage in self.stages)
+        ends = accumulate(stage.steps for stage in self._stages)
         metrics: dict[str, Any] = {
             "steps": self.step,
             "seconds": round(self.seconds, 1),
@@ -275,12 +271,12 @@ class Trainer:
             "dev_curve": self.dev_curve,
             "stages": [
                 {"name": stage.name, "steps": stage.steps, "dev": curve.get(end)}
-                for stage, end in zip(self.stages, ends, strict=True)
+                for stage, end in zip(self._stages, ends, strict=True)
             ],
             "align_weights": self._aligner.weights(),
             "dev": dev,
         }
         write_json(self._folder / run_folder.METRICS, metrics)
         run_folder.save_tensors(self._folder / run_folder.ADAPTER, self._trained)
-        self._checkpoint.unlink(missing_ok=True)
+        (self._folder / run_folder.CHECKPOINT).unlink(missing_ok=True)
         return metrics

@@ -72,9 +72,7 @@ def test_layers_join_from_the_top(tiny: Path, tmp_path: Path) -> None:
         assert changed == ("layer.0." not in name), name
 
 
-def interrupt_and_resume(
-    tiny: Path, out: Path, monkeypatch: pytest.MonkeyPatch, at: int, *options: object, task: str = "qa"
-) -> int:
+def interrupt_and_resume(tiny: Path, out: Path, monkeypatch: pytest.MonkeyPatch, at: int, *options: object) -> int:
     """Trains a run that is interrupted after `at` steps and then goes on; returns how many steps it took in all."""
     step = Trainer._step
     taken = 0
@@ -89,7 +87,7 @@ def interrupt_and_resume(
 
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "_step", counted)
-        assert CliRunner().invoke(app, tiny_arguments(tiny, out, task, *options)).exit_code == 130
+        assert CliRunner().invoke(app, tiny_arguments(tiny, out, "qa", *options)).exit_code == 130
         resumed = True
         assert CliRunner().invoke(app, ["train", "--resume", str(out)]).exit_code == 0
     return taken

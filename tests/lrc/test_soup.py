@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from lrc.errors import UserError
-from lrc.launch import start
 from lrc.lower import lower
 from lrc.run import load_run
 from lrc.settings import TrainSettings
-from tests.conftest import EXAMPLES, assert_same_scores, lrc, tiny_arguments, train_tiny
+from lrc.soup import check_soup
+from tests.conftest import assert_same_scores, lrc, tiny_arguments, train_tiny
 from tests.lrc.test_cli import refused
 from tests.lrc.test_freezing import interrupt_and_resume, weights
 
@@ -43,28 +43,6 @@ def test_a_soup_goes_on_and_is_exported(tiny: Path, tmp_path: Path, monkeypatch:
     assert_same_scores(whole, tmp_path / "bundle", "qa.{lang}.json")
 
 
-@pytest.mark.parametrize("task", ["qa", "paraphrase"])
-def test_runs_of_a_soup_share_all_stages_but_the_last(
-    task: str, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pseudo = EXAMPLES / ("qa.{lang}.json" if task == "qa" else "pairs.{lang}.tsv")
-    options = ("--pseudo", pseudo, "--recipe", "pseudo:0.5,target:0.5", "--draw-seed", 1)
-    soup = train_tiny(tiny, tmp_path / "soup", task, *options, "--soup", 2)
-    # Two steps for all, two more for each.
-    metrics = load_run(soup).metrics
-    assert metrics["steps"] == 6 and [one["steps"] for one in metrics["members"]] == [4, 4]
-    assert 0 < metrics["seconds"] < sum(one["seconds"] for one in metrics["members"])
-    first = weights(train_tiny(tiny, tmp_path / "first", task, *options))
-    assert any(not torch.equal(value, first[name]) for name, value in weights(soup).items() if name.startswith("head."))
-    # Within what is shared, at its end, within the first run, between the two, and within the second.
-    for steps in (1, 2, 3, 4, 5):
-        cut = tmp_path / f"cut-{steps}"
-        assert interrupt_and_resume(tiny, cut, monkeypatch, steps, *options, "--soup", 2, task=task) == 6
-        for name, value in weights(cut).items():
-            assert torch.equal(value, weights(soup)[name]), name
-        assert sorted(path.name for path in cut.iterdir()) == sorted(path.name for path in soup.iterdir())
-
-
 def test_what_has_no_mean(tiny: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     for task, options, words in (
@@ -76,4 +54,4 @@ def test_what_has_no_mean(tiny: Path, tmp_path: Path) -> None:
         assert words in refused(*tiny_arguments(tiny, out, task, "--soup", 2, *options))
         assert not out.exists()
     with pytest.raises(UserError, match="--soup 0: must be at least 1"):
-        start(TrainSettings("qa", "qa", ["hi"], 8, train=str(EXAMPLES / "qa.{lang}.json"), soup=0), out, None)
+        check_soup(TrainSettings("qa", "qa", ["hi"], 8, soup=0))
