@@ -52,8 +52,8 @@ class Request:
         backbone: Its pieces are the words of scripts without spaces, its vectors tell what is alike.
         device: Where it runs.
         run: For `self`, the run or bundle that answers.
-        parallel: For `roundtrips` text in `lang` and its translation; for `codeswitch` text in the labels' language
-            and its translation into `lang`.
+        parallel: For `roundtrips`, and for `swaps` in other words, text in `lang` and its translation; for
+            `codeswitch` text in the labels' language and its translation into `lang`.
         columns: Names of the columns of questions or labels, where they are not lrc's.
     """
 
@@ -106,9 +106,10 @@ def _check(request: Request) -> None:
         raise UserError(f"--generator {name}: choose one of {', '.join(GENERATORS)}")
     if (request.run is not None) != (name == SELF):
         raise UserError(f"--run: generator {SELF} needs a run or a bundle, and no other takes one")
-    if bool(request.parallel) != (name in (ROUND_TRIPS, CODE_SWITCH)):
+    if name != SWAPS and bool(request.parallel) != (name in (ROUND_TRIPS, CODE_SWITCH)):
         raise UserError(
-            f"--parallel or --bitext: generators {ROUND_TRIPS} and {CODE_SWITCH} need one, and no other takes it"
+            f"--parallel or --bitext: generators {ROUND_TRIPS} and {CODE_SWITCH} need one, {SWAPS} may have one, and no"
+            " other takes it"
         )
     if request.out.exists():
         raise UserError(f"--out {request.out}: exists already; name a new file")
@@ -138,7 +139,7 @@ def _with_vectors(request: Request, bad: BadExamples, rng: np.random.Generator, 
     from .lexicon import induce
     from .reorderings import reorderings
     from .roundtrips import paraphrases, round_trips
-    from .swaps import swaps
+    from .swaps import reworded_swaps, swaps
     from .vectors import WordVectors
 
     lang, name = request.lang, request.generator
@@ -150,10 +151,15 @@ def _with_vectors(request: Request, bad: BadExamples, rng: np.random.Generator, 
         return code_switch(_labels(request, bad, advance), lang, lexicon, segmenter, rng)
     frequencies = Frequencies()
     documents = _documents(request, segmenter, frequencies, bad, advance)
+    if name == REORDERINGS:
+        return reorderings(documents, lang, frequencies, vectors, rng)
+    if not request.parallel:
+        return swaps(documents, lang, frequencies, vectors, rng)
+    table = paraphrases(*induce(read_parallel(request.parallel), segmenter, vectors))
     if name == ROUND_TRIPS:
-        table = paraphrases(*induce(read_parallel(request.parallel), segmenter, vectors))
         return round_trips(documents, lang, frequencies, table, vectors, rng)
-    return (swaps if name == SWAPS else reorderings)(documents, lang, frequencies, vectors, rng)
+    swapped = swaps(documents, lang, frequencies, vectors, rng)
+    return reworded_swaps(swapped, segmenter, frequencies, table, vectors, rng)
 
 
 def _self_labels(request: Request, bad: BadExamples, advance: Advance) -> Iterator[Made]:

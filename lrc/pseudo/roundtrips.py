@@ -6,7 +6,8 @@ replaces the word.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 import numpy as np
 
@@ -24,6 +25,7 @@ _MOST_REPLACED = 3
 _BATCH = 32
 
 Paraphrases = dict[str, list[tuple[str, float]]]
+Key = TypeVar("Key")
 
 
 def paraphrases(forth: Lexicon, back: Lexicon) -> Paraphrases:
@@ -67,41 +69,63 @@ def round_trips(
         Pairs scored by the least cosine of a word and its replacement.
     """
     sentences = (
-        (document, sentence)
+        (document.where, sentence.of(document.text), [word.moved(-sentence.start) for word in words])
         for document in documents
         for sentence in document.whole_sentences()
-        if FEWEST_WORDS <= len(document.words_of(sentence)) <= MOST_WORDS
+        if FEWEST_WORDS <= len(words := document.words_of(sentence)) <= MOST_WORDS
     )
+    for where, text, second, cosine in reworded(sentences, frequencies, table, vectors, rng):
+        yield Made(Pair(identity("roundtrips", where, second), lang, text, second, 1), cosine)
+
+
+def reworded(
+    sentences: Iterable[tuple[Key, str, list[Span]]],
+    frequencies: Frequencies,
+    table: Paraphrases,
+    vectors: WordVectors,
+    rng: np.random.Generator,
+) -> Iterator[tuple[Key, str, str, float]]:
+    """Replaces some words of sentences by paraphrases, and leaves out the sentences in which none fits.
+
+    Args:
+        sentences: Each with what the caller knows it by, and with its words.
+        frequencies: How common words are: function words are not replaced.
+        table: See `paraphrases`.
+        vectors: Of words.
+        rng: Chooses the words.
+
+    Yields:
+        What the caller knows the sentence by, the sentence before and after, and the least cosine of a word and its
+        replacement.
+    """
     for batch in batches(sentences, _BATCH):
-        found = [(d, s, c) for d, s in batch if (c := _changes(d, s, frequencies, table, rng))]
+        found = [(key, text, c) for key, text, words in batch if (c := _changes(text, words, frequencies, table, rng))]
         if not found:
             continue
-        texts = [sentence.of(document.text) for document, sentence, _ in found]
+        texts = [text for _, text, _ in found]
         old = [[word for word, _ in changes] for *_, changes in found]
-        changed = [_replace(text, changes) for text, (*_, changes) in zip(texts, found, strict=True)]
+        changed = [_replace(text, changes) for _, text, changes in found]
         new = [[span_after(word, changes) for word, _ in changes] for *_, changes in found]
         units = zip(vectors(texts, old), vectors(changed, new), strict=True)
-        for text, (document, _, changes), (before, after) in zip(texts, found, units, strict=True):
+        for (key, text, changes), (before, after) in zip(found, units, strict=True):
             cosines = np.einsum("ij,ij->i", before, after)
             fits = [index for index, cosine in enumerate(cosines) if cosine >= _LEAST_COSINE]
             if fits:
-                second = _replace(text, [changes[index] for index in fits])
-                pair = Pair(identity("roundtrips", document.where, second), lang, text, second, 1)
-                yield Made(pair, float(cosines[fits].min()))
+                yield key, text, _replace(text, [changes[index] for index in fits]), float(cosines[fits].min())
 
 
 def _changes(
-    document: Document, sentence: Span, frequencies: Frequencies, table: Paraphrases, rng: np.random.Generator
+    sentence: str, words: list[Span], frequencies: Frequencies, table: Paraphrases, rng: np.random.Generator
 ) -> list[tuple[Span, str]]:
-    """Returns words of a sentence, placed within it, and what is to stand there instead."""
+    """Returns words of a sentence, and what is to stand there instead."""
     found = []
-    for word in document.words_of(sentence):
-        text = word.of(document.text)
+    for word in words:
+        text = word.of(sentence)
         if text.casefold() in table and CONTENT.fullmatch(text) and not frequencies.is_common(text):
             others = table[text.casefold()]
             other = others[rng.integers(len(others))][0]
             if CONTENT.fullmatch(other):
-                found.append((word.moved(-sentence.start), other))
+                found.append((word, other))
     picked = rng.permutation(len(found))[:_MOST_REPLACED]
     return [found[index] for index in sorted(picked)]
 

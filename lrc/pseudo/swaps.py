@@ -1,13 +1,15 @@
 """Pairs that look alike and mean something else: two spans of a kind change places (Zhang et al. 2019, PAWS)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from ..data.examples import Pair
 from .alike import Likeness, Sentence, alike
 from .examples import Made, identity
-from .text import Document, Frequencies, exchanged
+from .roundtrips import Paraphrases, reworded
+from .text import Document, Frequencies, Segmenter, exchanged
 from .vectors import WordVectors
 
 _COMMAS = ",،，、;؛；"
@@ -38,6 +40,36 @@ def swaps(
             first, second, cosine = allowed[rng.integers(len(allowed))]
             swapped = exchanged(sentence.text, first, second)
             yield Made(Pair(identity("swaps", sentence.where, swapped), lang, sentence.text, swapped, 0), cosine)
+
+
+def reworded_swaps(
+    swapped: Iterable[Made],
+    segmenter: Segmenter,
+    frequencies: Frequencies,
+    table: Paraphrases,
+    vectors: WordVectors,
+    rng: np.random.Generator,
+) -> Iterator[Made]:
+    """Yields swaps whose second sentence takes a round trip too.
+
+    A sentence and its swap are of the same words, a sentence and its paraphrase are not: beside `round_trips`, plain
+    swaps are told from them by the words alone, whatever their order.
+
+    Args:
+        swapped: Of `swaps`.
+        segmenter: Finds words.
+        frequencies: How common words are: function words are not replaced.
+        table: See `lrc.pseudo.roundtrips.paraphrases`.
+        vectors: Of words.
+        rng: Chooses the words.
+
+    Yields:
+        Pairs scored by the lesser of the cosines of the exchanged spans and of a word and its replacement.
+    """
+    pairs = ((made.example, made.score) for made in swapped if isinstance(made.example, Pair))
+    sentences = (((pair, score), pair.second, segmenter.words(pair.second)) for pair, score in pairs)
+    for (pair, score), _, second, cosine in reworded(sentences, frequencies, table, vectors, rng):
+        yield Made(replace(pair, id=identity("swaps", pair.id, second), second=second), min(score, cosine))
 
 
 def _listed(sentence: Sentence, likeness: Likeness, frequencies: Frequencies) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -283,6 +284,31 @@ def test_words_that_share_a_translation_replace_each_other(tmp_path: Path) -> No
     assert made and all(label == 1 and first != second for first, second, label in made)
 
 
+@pytest.mark.parametrize("lang", ["de", "hi"])
+def test_swaps_in_other_words(lang: str, tmp_path: Path) -> None:
+    sides = [data_dir() / "parallel" / f"ntrex.{side}.txt" for side in (lang, "en")]
+    cut = []
+    for path in sides:
+        cut.append(tmp_path / path.name)
+        cut[-1].write_text("\n".join(path.read_text(encoding="utf-8").split("\n")[:64]) + "\n", encoding="utf-8")
+    made = []
+    for name, more in (("plain.jsonl", ()), ("other.jsonl", ("--parallel", *cut))):
+        lrc("pseudo", cut[0], "--lang", lang, "--generator", "swaps", *more, "--out", tmp_path / name)
+        made.append(pairs_of(tmp_path / name))
+        assert made[-1] and all(label == 0 for *_, label in made[-1])
+    plain, other = made
+    assert {first for first, *_ in other} <= {first for first, *_ in plain}
+    segmenter = Segmenter(make_tokenizer())
+    moved = 0
+    for pair in other:
+        first, second = ([span.of(text).casefold() for span in segmenter.words(text)] for text in pair[:2])
+        assert 1 <= (Counter(first) - Counter(second)).total() <= 3
+        both = Counter(first) & Counter(second)
+        moved += [word for word in first if word in both] != [word for word in second if word in both]
+    # What changed places may also be what was replaced.
+    assert moved > len(other) / 2
+
+
 def test_a_bundle_needs_questions_with_answers_to_be_calibrated_on(tmp_path: Path, qa_bundle: Path) -> None:
     source = tmp_path / "questions.jsonl"
     source.write_text('{"id": "1", "question": "ไหน?", "context": "เชียงใหม่ อยู่เหนือ"}\n', encoding="utf-8")
@@ -387,7 +413,7 @@ def test_a_generator_takes_the_options_that_are_its_own(tmp_path: Path, tiny: Pa
         (("self",), "needs a run or a bundle"),
         (("spans", "--run", tmp_path), "no other takes one"),
         (("codeswitch",), "need one"),
-        (("swaps", "--bitext", "x.tsv"), "no other takes it"),
+        (("reorderings", "--bitext", "x.tsv"), "swaps may have one, and no other takes it"),
     ):
         with pytest.raises(UserError, match=message):
             lrc(*common, *options)
