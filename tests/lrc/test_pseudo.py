@@ -272,13 +272,18 @@ def test_round_trips_go_through_shared_translations() -> None:
     assert table == {"house": [("building", pytest.approx(0.4)), ("home", pytest.approx(0.3))]}
 
 
-def test_words_that_share_a_translation_replace_each_other(tmp_path: Path) -> None:
-    sides = [data_dir() / "parallel" / f"ntrex.{lang}.txt" for lang in ("de", "en")]
+def some_ntrex(folder: Path, *langs: str) -> list[Path]:
+    """The first lines of NTREX, the same ones in each language."""
     cut = []
-    for path in sides:
-        cut.append(tmp_path / path.name)
-        cut[-1].write_text("\n".join(path.read_text(encoding="utf-8").split("\n")[:64]) + "\n", encoding="utf-8")
-    out = tmp_path / "out.jsonl"
+    for lang in langs:
+        lines = (data_dir() / "parallel" / f"ntrex.{lang}.txt").read_text(encoding="utf-8").split("\n")[:64]
+        cut.append(folder / f"ntrex.{lang}.txt")
+        cut[-1].write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return cut
+
+
+def test_words_that_share_a_translation_replace_each_other(tmp_path: Path) -> None:
+    cut, out = some_ntrex(tmp_path, "de", "en"), tmp_path / "out.jsonl"
     lrc("pseudo", cut[0], "--lang", "de", "--generator", "roundtrips", "--parallel", *cut, "--out", out)
     made = pairs_of(out)
     assert made and all(label == 1 and first != second for first, second, label in made)
@@ -286,12 +291,7 @@ def test_words_that_share_a_translation_replace_each_other(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("lang", ["de", "hi"])
 def test_swaps_in_other_words(lang: str, tmp_path: Path) -> None:
-    sides = [data_dir() / "parallel" / f"ntrex.{side}.txt" for side in (lang, "en")]
-    cut = []
-    for path in sides:
-        cut.append(tmp_path / path.name)
-        cut[-1].write_text("\n".join(path.read_text(encoding="utf-8").split("\n")[:64]) + "\n", encoding="utf-8")
-    made = []
+    cut, made = some_ntrex(tmp_path, lang, "en"), []
     for name, more in (("plain.jsonl", ()), ("other.jsonl", ("--parallel", *cut))):
         lrc("pseudo", cut[0], "--lang", lang, "--generator", "swaps", *more, "--out", tmp_path / name)
         made.append(pairs_of(tmp_path / name))
