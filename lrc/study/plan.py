@@ -9,6 +9,7 @@ from typing import Any
 
 from ..data.tasks import check_langs, find_task
 from ..errors import UserError
+from ..files import read_json
 from ..methods import method_settings
 from ..settings import TrainSettings, split_langs
 
@@ -121,6 +122,21 @@ def read_study(path: Path) -> Study:
             raise UserError(f"{path}: two different runs are called {cell.name}; give their variants other names")
     cells = list(unique.values())
     return Study(str(document.get("name", path.stem)), kind, cells, _search(path, document, cells), document)
+
+
+def read_plan(folder: Path) -> dict[str, Any]:
+    """Reads what a study's folder keeps of its plan, as `Study.to_json` gives it.
+
+    Raises:
+        UserError: If it is no such plan.
+    """
+    path = folder / STUDY
+    plan = read_json(path)
+    kinds = {"name": str, "kind": str, "study": dict, "cells": list}
+    fits = isinstance(plan, dict) and all(isinstance(plan.get(name), kind) for name, kind in kinds.items())
+    if not fits or plan["kind"] not in KINDS:
+        raise UserError(f"{path}: not the plan of a study; delete it and run the study again, which keeps its runs")
+    return dict(plan)
 
 
 def _cell(path: Path, document: Mapping[str, Any], variant: str, given: Mapping[str, Any], prefix: str = "") -> Cell:

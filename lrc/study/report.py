@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ..console import note
-from ..errors import UserError
 from ..extras import require
 from ..files import read_json, write_file
 from ..methods import METHODS
 from .groups import Configuration, configurations
-from .plan import KINDS, SEARCH, STUDY
+from .plan import SEARCH, read_plan
 from .plots import Plotter
 from .results import Row, read_results
 from .statistics import Comparison, mean_sd, paired_bootstrap
@@ -47,18 +46,15 @@ def report_study(folder: Path, out: Path | None) -> Path:
     """
     markdown = require("markdown_it", "study", "writing a report")
     rows = read_results(folder)
-    document = read_json(folder / STUDY)
-    kind, study, cells = document.get("kind"), document.get("study"), document.get("cells")
-    if kind not in KINDS or not isinstance(study, dict) or not isinstance(cells, list):
-        raise UserError(f"{folder / STUDY}: not the plan of a study; run the study again into a new folder")
+    plan = read_plan(folder)
     out = out or folder / "report"
     out.mkdir(parents=True, exist_ok=True)
-    groups = configurations(rows, list(study.get("vary", {})))
+    groups = configurations(rows, list(plan["study"].get("vary", {})))
     search = read_json(folder / SEARCH) if (folder / SEARCH).is_file() else []
-    text = _Report(document["name"], kind, rows, len(cells), groups, search, Plotter(out)).text()
+    text = _Report(plan["name"], plan["kind"], rows, len(plan["cells"]), groups, search, Plotter(out)).text()
     write_file(out / MARKDOWN, text.encode())
     body = markdown.MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
-    write_file(out / PAGE, _page(document["name"], body, out).encode())
+    write_file(out / PAGE, _page(plan["name"], body, out).encode())
     note(f"wrote {out / MARKDOWN} and {out / PAGE}")
     return out
 

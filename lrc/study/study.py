@@ -13,7 +13,7 @@ from ..errors import UserError
 from ..extras import require
 from ..files import read_json, write_json
 from .engines import ENGINES
-from .plan import CELL, RESULT, SEARCH, STUDY, Cell, read_study
+from .plan import CELL, RESULT, SEARCH, STUDY, Cell, read_plan, read_study
 from .results import Row, write_results
 
 _RUNS = "runs"
@@ -112,13 +112,8 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def _of_name(folder: Path, name: str) -> None:
     """Refuses a folder that holds a study of another name."""
-    path = folder / STUDY
-    if path.is_file():
-        document = read_json(path)
-        if not isinstance(document, dict) or "name" not in document:
-            raise UserError(f"{path}: not the plan of a study; delete it, and the study goes on with its runs")
-        if document["name"] != name:
-            raise UserError(f"{folder}: holds another study, {document['name']}; name another --out")
+    if (folder / STUDY).is_file() and (held := read_plan(folder)["name"]) != name:
+        raise UserError(f"{folder}: holds another study, {held}; name another --out")
 
 
 def _as_begun(folder: Path, cells: Sequence[Cell]) -> None:

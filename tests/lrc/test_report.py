@@ -113,3 +113,8 @@ def test_reports_refuse_what_they_cannot_read(finished_study: Path, tmp_path: Pa
     broken = Path(shutil.copytree(finished_study, tmp_path / "study"))
     (broken / "results.parquet").write_bytes(b"PAR1 and then nothing")
     assert "damaged" in refused("report", broken)
+    shutil.copy(finished_study / "results.parquet", broken)
+    plan = json.loads((broken / "study.json").read_text())
+    for damaged in ([], {}, *({**plan, name: None} for name in ("name", "kind", "study", "cells"))):
+        (broken / "study.json").write_text(json.dumps(damaged))
+        assert f"{broken / 'study.json'}: not the plan of a study" in refused("report", broken)
