@@ -45,7 +45,7 @@ def clozes(
             # An answer that stands elsewhere too would make that place look wrong.
             if number in asked or text.count(answer.of(text)) > 1:
                 continue
-            question = _question(document, bounds[number], answer, rng)
+            question = cloze_question(document, bounds[number], answer, rng)
             if question is None:
                 continue
             asked.add(number)
@@ -56,8 +56,15 @@ def clozes(
                 break
 
 
-def _question(document: Document, sentence: Span, answer: Span, rng: np.random.Generator) -> str | None:
-    """Returns the sentence with the answer blanked and a share of its other words left out."""
+def cloze_question(document: Document, sentence: Span, answer: Span, rng: np.random.Generator) -> str | None:
+    """Returns a sentence with the answer blanked and a share of its other words left out; None if few are left.
+
+    Args:
+        document: What the sentence is of.
+        sentence: Where it stands.
+        answer: Where the answer stands in it.
+        rng: Chooses the words left out.
+    """
     text = document.text
     words = [word for word in document.words_of(sentence) if not word.overlaps(answer)]
     dropped = rng.random(len(words)) < _DROPPED

@@ -6,7 +6,7 @@ alignments are summed over all pairs.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from .text import Segmenter, batches
 from .vectors import Floats, WordVectors
 
 # Mutual neighbours less alike than this are chance.
-_LEAST_SIMILARITY = 0.3
+LEAST_SIMILARITY = 0.3
 _BATCH = 64
 _MOST_TRANSLATIONS = 5
 Lexicon = dict[str, list[tuple[str, float]]]
@@ -43,13 +43,23 @@ def induce(pairs: Sequence[SentencePair], segmenter: Segmenter, vectors: WordVec
             for (first, a), (second, b) in zip(firsts, seconds, strict=True):
                 if not first or not second:
                     continue
-                similarity = a @ b.T
-                for i, j in enumerate(similarity.argmax(axis=1)):
-                    if similarity[:, j].argmax() == i and similarity[i, j] >= _LEAST_SIMILARITY:
-                        forth[first[i].casefold()][second[j]] += float(similarity[i, j])
-                        back[second[j].casefold()][first[i]] += float(similarity[i, j])
+                for i, j, cosine in mutual(a @ b.T):
+                    forth[first[i].casefold()][second[j]] += cosine
+                    back[second[j].casefold()][first[i]] += cosine
             advance(len(part))
     return _probabilities(forth), _probabilities(back)
+
+
+def mutual(similarity: Floats) -> Iterator[tuple[int, int, float]]:
+    """Yields the words of two sentences that are each other's nearest, by their places, and their cosine.
+
+    Args:
+        similarity: Cosines (words of the one, words of the other), neither of which is empty.
+    """
+    there = similarity.argmax(axis=0)
+    for i, j in enumerate(similarity.argmax(axis=1)):
+        if there[j] == i and similarity[i, j] >= LEAST_SIMILARITY:
+            yield i, int(j), float(similarity[i, j])
 
 
 def _words(texts: Sequence[str], segmenter: Segmenter, vectors: WordVectors) -> list[tuple[list[str], Floats]]:

@@ -52,8 +52,8 @@ class Request:
         backbone: Its pieces are the words of scripts without spaces, its vectors tell what is alike.
         device: Where it runs.
         run: For `self`, the run or bundle that answers.
-        parallel: For `roundtrips`, and for `swaps` in other words, text in `lang` and its translation; for
-            `codeswitch` text in the labels' language and its translation into `lang`.
+        parallel: For `roundtrips`, for `swaps` in other words and for `clozes` across languages, text in `lang` and its
+            translation; for `codeswitch` text in the labels' language and its translation into `lang`.
         columns: Names of the columns of questions or labels, where they are not lrc's.
     """
 
@@ -106,10 +106,10 @@ def _check(request: Request) -> None:
         raise UserError(f"--generator {name}: choose one of {', '.join(GENERATORS)}")
     if (request.run is not None) != (name == SELF):
         raise UserError(f"--run: generator {SELF} needs a run or a bundle, and no other takes one")
-    if name != SWAPS and bool(request.parallel) != (name in (ROUND_TRIPS, CODE_SWITCH)):
+    if name not in (SWAPS, CLOZES) and bool(request.parallel) != (name in (ROUND_TRIPS, CODE_SWITCH)):
         raise UserError(
-            f"--parallel or --bitext: generators {ROUND_TRIPS} and {CODE_SWITCH} need one, {SWAPS} may have one, and no"
-            " other takes it"
+            f"--parallel or --bitext: generators {ROUND_TRIPS} and {CODE_SWITCH} need one, {SWAPS} and {CLOZES}"
+            " may have one, and no other takes it"
         )
     if request.out.exists():
         raise UserError(f"--out {request.out}: exists already; name a new file")
@@ -121,7 +121,7 @@ def _generate(request: Request, bad: BadExamples, advance: Advance) -> Iterator[
     rng = np.random.default_rng(request.seed)
     if name == SELF:
         return _self_labels(request, bad, advance)
-    if name in (SPANS, CLOZES):
+    if name == SPANS or (name == CLOZES and not request.parallel):
         from ..backbone import load_tokenizer
         from .clozes import clozes
         from .spans import recurring_spans
@@ -140,6 +140,7 @@ def _with_vectors(request: Request, bad: BadExamples, rng: np.random.Generator, 
     from .reorderings import reorderings
     from .roundtrips import paraphrases, round_trips
     from .swaps import reworded_swaps, swaps
+    from .translated import translated_clozes
     from .vectors import WordVectors
 
     lang, name = request.lang, request.generator
@@ -155,7 +156,10 @@ def _with_vectors(request: Request, bad: BadExamples, rng: np.random.Generator, 
         return reorderings(documents, lang, frequencies, vectors, rng)
     if not request.parallel:
         return swaps(documents, lang, frequencies, vectors, rng)
-    table = paraphrases(*induce(read_parallel(request.parallel), segmenter, vectors))
+    pairs = read_parallel(request.parallel)
+    if name == CLOZES:
+        return translated_clozes(documents, lang, pairs, segmenter, vectors, rng)
+    table = paraphrases(*induce(pairs, segmenter, vectors))
     if name == ROUND_TRIPS:
         return round_trips(documents, lang, frequencies, table, vectors, rng)
     swapped = swaps(documents, lang, frequencies, vectors, rng)

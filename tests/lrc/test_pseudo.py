@@ -309,6 +309,34 @@ def test_swaps_in_other_words(lang: str, tmp_path: Path) -> None:
     assert moved > len(other) / 2
 
 
+@pytest.mark.parametrize("lang", ["ar", "hi", "zh"])
+def test_clozes_across_languages(lang: str, tmp_path: Path) -> None:
+    (text, english), out = some_ntrex(tmp_path, lang, "en"), tmp_path / "out.jsonl"
+    lrc("pseudo", text, "--lang", lang, "--generator", "clozes", "--parallel", text, english, "--out", out)
+    lines = [path.read_text(encoding="utf-8").splitlines() for path in (text, english)]
+    made, numbers = rows(out), 0
+    assert len(made) > 16
+    for row in made:
+        (answer,), (start,) = row["answers"].values()
+        assert row["lang"] == lang and row["context"][start : start + len(answer)] == answer
+        assert row["context"].count(answer) == 1 and row["question"].count(BLANK) == 1
+        # The line that holds the answer is the one whose translation is asked.
+        (own,) = (at for at, line in enumerate(lines[0]) if answer in line and line in row["context"])
+        asked = lines[1][own]
+        words = re.findall(r"\w{2,}", row["question"].replace(BLANK, " "))
+        assert len(words) > 2 and all(word in asked for word in words)
+        if re.fullmatch(r"[\d.]+", answer):
+            # A number has the same digits in both.
+            numbers += 1
+            digits, left = (re.sub(r"\D", "", answer), row["question"].replace(",", ""))
+            assert digits in re.sub(r"[.,]", "", asked) and digits not in left
+    assert numbers
+    assert len({row["id"] for row in made}) == len(made)
+    other = ("pseudo", english, "--lang", "en", "--generator", "clozes", "--parallel", text, english)
+    with pytest.raises(UserError, match="clozes made nothing of it"):
+        lrc(*other, "--out", tmp_path / "none.jsonl")
+
+
 def test_a_bundle_needs_questions_with_answers_to_be_calibrated_on(tmp_path: Path, qa_bundle: Path) -> None:
     source = tmp_path / "questions.jsonl"
     source.write_text('{"id": "1", "question": "ไหน?", "context": "เชียงใหม่ อยู่เหนือ"}\n', encoding="utf-8")
@@ -413,7 +441,7 @@ def test_a_generator_takes_the_options_that_are_its_own(tmp_path: Path, tiny: Pa
         (("self",), "needs a run or a bundle"),
         (("spans", "--run", tmp_path), "no other takes one"),
         (("codeswitch",), "need one"),
-        (("reorderings", "--bitext", "x.tsv"), "swaps may have one, and no other takes it"),
+        (("reorderings", "--bitext", "x.tsv"), "swaps and clozes may have one, and no other takes it"),
     ):
         with pytest.raises(UserError, match=message):
             lrc(*common, *options)
