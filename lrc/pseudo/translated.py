@@ -22,7 +22,7 @@ from .vectors import Floats, WordVectors
 _MOST_A_SENTENCE = 2
 _RUNS = 2
 _LONGEST_RUN = 3
-# Code points by which a line is looked up.
+# Code points by which a line is looked up; shorter ones ask for nothing.
 _KEY = 12
 _BATCH = 8
 
