@@ -133,11 +133,12 @@ def _carry(inside: Sequence[bool], similarity: Floats) -> tuple[int, int, float]
         The first and last word there, and the mean cosine of those that are aligned; None where the answer's words are
         not aligned, or lie apart.
     """
-    aligned = {i: (j, cosine) for i, j, cosine in mutual(similarity) if inside[i]}
+    alignments = list(mutual(similarity))
+    aligned = [(j, cosine) for i, j, cosine in alignments if inside[i]]
     count = sum(inside)
     if not aligned or len(aligned) < count - 1:
         return None
-    first, last = min(j for j, _ in aligned.values()), max(j for j, _ in aligned.values())
+    first, last = min(j for j, _ in aligned), max(j for j, _ in aligned)
     nearest, most = similarity.argmax(axis=0), similarity.max(axis=0)
 
     def belongs(word: int) -> bool:
@@ -148,6 +149,6 @@ def _carry(inside: Sequence[bool], similarity: Floats) -> tuple[int, int, float]
         first -= 1
     while belongs(last + 1):
         last += 1
-    if last - first > 2 * count or any(first <= j <= last and not inside[i] for i, j, _ in mutual(similarity)):
+    if last - first > 2 * count or any(first <= j <= last and not inside[i] for i, j, _ in alignments):
         return None
-    return first, last, float(np.mean([cosine for _, cosine in aligned.values()]))
+    return first, last, float(np.mean([cosine for _, cosine in aligned]))
