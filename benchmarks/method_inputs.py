@@ -3,6 +3,7 @@
 python benchmarks/method_inputs.py texts FOLDER              (needs LRC_DATA_DIR)
 python benchmarks/method_inputs.py mix OUT LIMIT FILE...     (at most LIMIT lines of each file, drawn by chance)
 python benchmarks/method_inputs.py join OUT FILE...          (the articles of several SQuAD files in one)
+python benchmarks/method_inputs.py unseen FOLDER SEED        (needs LRC_DATA_DIR; MLQA dev questions that are no shots)
 """
 
 import json
@@ -11,9 +12,14 @@ import random
 import sys
 from pathlib import Path
 
+from lrc.data.examples import BadExamples
+from lrc.prepare import draw_labels
+from lrc.settings import TrainSettings
+
 _LINES_A_PASSAGE = 5
 _PASSAGES = 400
 _SOURCE_LANGS = ("ar", "de", "es", "hi", "ru", "tr", "vi", "zh")
+_MLQA_LANGS = ["ar", "de", "en", "es", "hi", "zh"]
 _PAIR_LANGS = ("de", "es", "fr", "ja", "ko", "zh")
 
 
@@ -23,6 +29,8 @@ def main() -> None:
         texts(Path(os.environ["LRC_DATA_DIR"]), Path(out))
     elif command == "join":
         join(Path(out), [Path(name) for name in rest])
+    elif command == "unseen":
+        unseen(Path(os.environ["LRC_DATA_DIR"]), Path(out), int(rest[0]))
     else:
         mix(Path(out), int(rest[0]), [Path(name) for name in rest[1:]])
 
@@ -102,6 +110,24 @@ def mix(out: Path, limit: int, paths: list[Path]) -> None:
 def join(out: Path, paths: list[Path]) -> None:
     articles = [article for path in paths for article in json.loads(path.read_text(encoding="utf-8"))["data"]]
     out.write_text(json.dumps({"version": "1.1", "data": articles}), encoding="utf-8")
+
+
+def unseen(data: Path, out: Path, seed: int) -> None:
+    """Writes MLQA's dev questions in English on other passages, without the 64 shots a language of a seed."""
+    folder = data / "mlqa" / "MLQA_V1" / "dev"
+    settings = TrainSettings("mlqa", "qa", _MLQA_LANGS, shots=64, seed=seed, draw_seed=seed, data_dir=str(data))
+    shots, _ = draw_labels(settings, BadExamples(False))
+    # A shot in one language is the same question in another.
+    shown = {example.id for group in shots.values() for example in group}
+    out.mkdir(parents=True, exist_ok=True)
+    for lang in _MLQA_LANGS:
+        document = json.loads((folder / f"dev-context-{lang}-question-en.json").read_text(encoding="utf-8"))
+        for article in document["data"]:
+            for paragraph in article["paragraphs"]:
+                paragraph["qas"] = [question for question in paragraph["qas"] if question["id"] not in shown]
+            article["paragraphs"] = [paragraph for paragraph in article["paragraphs"] if paragraph["qas"]]
+        document["data"] = [article for article in document["data"] if article["paragraphs"]]
+        (out / f"{lang}.json").write_text(json.dumps(document), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,10 @@ import pytest
 import typer
 
 from lrc.cli import app
+from lrc.data.examples import BadExamples
+from lrc.data.readers import read_questions
+from lrc.prepare import draw_labels
+from lrc.settings import TrainSettings
 from lrc.study.plan import read_study
 from lrc_runtime import cli as runtime
 from tests.conftest import ROOT, data_dir, lrc, ort_web_or_skip
@@ -214,6 +218,20 @@ def test_source_labels_of_the_method_are_joined(tmp_path: Path) -> None:
     run([str(ROOT / "benchmarks" / "method_inputs.py"), "join", "both.json", "Wüste.json", "沙漠.json"], tmp_path)
     both = json.loads((tmp_path / "both.json").read_text(encoding="utf-8"))
     assert [article["title"] for article in both["data"]] == ["Wüste", "沙漠"]
+
+
+def test_unseen_questions_are_no_shots(tmp_path: Path) -> None:
+    data = data_dir()
+    run([str(ROOT / "benchmarks" / "method_inputs.py"), "unseen", "unseen", "1"], tmp_path)
+    settings = TrainSettings("mlqa", "qa", ["ar", "en", "hi", "zh"], shots=64, seed=1, draw_seed=1, data_dir=str(data))
+    shots = {example.id for group in draw_labels(settings, BadExamples(False))[0].values() for example in group}
+    for lang in ("ar", "hi", "zh"):
+        every = read_questions(
+            data / "mlqa" / "MLQA_V1" / "dev" / f"dev-context-{lang}-question-en.json", lang, BadExamples(False)
+        )
+        left = read_questions(tmp_path / "unseen" / f"{lang}.json", lang, BadExamples(False))
+        assert 150 < len(left) < len(every) and not shots & {question.id for question in left}
+        assert {question.question for question in left} <= {question.question for question in every}
 
 
 def run(arguments: list[str], folder: Path) -> None:
