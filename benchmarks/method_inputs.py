@@ -113,7 +113,7 @@ def join(out: Path, paths: list[Path]) -> None:
 
 
 def unseen(data: Path, out: Path, seed: int) -> None:
-    """Writes MLQA's dev questions in English on other passages, without the 64 shots a language of a seed."""
+    """Writes MLQA's dev questions in English on passages in another language, without the 64 shots each of a seed."""
     folder = data / "mlqa" / "MLQA_V1" / "dev"
     settings = TrainSettings("mlqa", "qa", _MLQA_LANGS, shots=64, seed=seed, draw_seed=seed, data_dir=str(data))
     shots, _ = draw_labels(settings, BadExamples(False))
@@ -121,12 +121,12 @@ def unseen(data: Path, out: Path, seed: int) -> None:
     shown = {example.id for group in shots.values() for example in group}
     out.mkdir(parents=True, exist_ok=True)
     for lang in _MLQA_LANGS:
+        if lang == "en":
+            continue
         document = json.loads((folder / f"dev-context-{lang}-question-en.json").read_text(encoding="utf-8"))
         for article in document["data"]:
             for paragraph in article["paragraphs"]:
                 paragraph["qas"] = [question for question in paragraph["qas"] if question["id"] not in shown]
-            article["paragraphs"] = [paragraph for paragraph in article["paragraphs"] if paragraph["qas"]]
-        document["data"] = [article for article in document["data"] if article["paragraphs"]]
         (out / f"{lang}.json").write_text(json.dumps(document), encoding="utf-8")
 
 
