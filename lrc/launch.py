@@ -4,6 +4,7 @@ import math
 import time
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -12,6 +13,7 @@ from .backbone import load_backbone
 from .console import note, progress, score_table
 from .data.tasks import QA, check_langs, data_root, find_task, present_langs
 from .errors import UserError
+from .failed_run import signs_of_failure
 from .files import read_json, replace_folder, write_json
 from .prepare import TrainingData, prepare
 from .settings import TrainSettings
@@ -88,8 +90,7 @@ def _train_all(trainer: Trainer | None, data: TrainingData, settings: TrainSetti
         with progress("score the mean on dev", sum(map(len, data.dev.values()))) as advance:
             metrics = finish_soup(folder, settings, data, advance)
         note(f"finished {folder}, the mean of {settings.soup} runs")
-        if metrics["dev"]:
-            score_table(f"{settings.task}: dev examples, torch", metrics["dev"])
+        _show_outcome(metrics, data, settings)
 
 
 def _train(trainer: Trainer, data: TrainingData, settings: TrainSettings, folder: Path, whole: Path) -> None:
@@ -117,8 +118,16 @@ def _train(trainer: Trainer, data: TrainingData, settings: TrainSettings, folder
     with progress("score on dev", sum(map(len, data.dev.values()))) as advance:
         metrics = trainer.finish(advance)
     note(f"finished {folder} in {time.monotonic() - began:.0f} s")
-    if metrics["dev"]:
-        score_table(f"{settings.task}: dev examples, torch", metrics["dev"])
+    _show_outcome(metrics, data, settings)
+
+
+def _show_outcome(metrics: dict[str, Any], data: TrainingData, settings: TrainSettings) -> None:
+    dev = metrics["dev"]
+    if dev:
+        score_table(f"{settings.task}: dev examples, torch", dev)
+    losses = [terms["task"] for terms in metrics["loss"]]
+    for sign in signs_of_failure(losses, dev, data.dev, find_task(settings.task).metric):
+        note(f"warning: {sign}")
 
 
 def resolve_langs(settings: TrainSettings) -> None:

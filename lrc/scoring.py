@@ -1,6 +1,7 @@
 """Scores a run or a bundle: both through the runtime's own windowing and decoding."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,6 +131,31 @@ def main_score(summary: dict[str, Any]) -> float:
     """Returns the average F1 or accuracy of a summary, in percent."""
     average = summary["average"]
     return float(average["f1"] if "f1" in average else average["accuracy"])
+
+
+def trivial_score(groups: Mapping[str, Sequence[Example]], metric: str) -> float:
+    """Returns what an answerer that has learned nothing scores, in percent.
+
+    It gives the whole context to a question, and to all pairs of a language the label that most of them have.
+
+    Args:
+        groups: Examples by language, at least one of each.
+        metric: `squad`, `mlqa` or `accuracy`.
+
+    Returns:
+        The average F1 or accuracy over the languages.
+    """
+    return float(np.mean([_trivial(examples, metric) for examples in groups.values()]))
+
+
+def _trivial(examples: Sequence[Example], metric: str) -> float:
+    questions = [example for example in examples if isinstance(example, Question)]
+    if questions:
+        return 100 * float(
+            np.mean([span_scores(q.context, [text for text, _ in q.answers], q.lang, metric)[0] for q in questions])
+        )
+    labels = Counter(example.label for example in examples if isinstance(example, Pair))
+    return 100 * max(labels.values()) / labels.total()
 
 
 def _named(score: Score) -> dict[str, Any]:

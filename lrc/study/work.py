@@ -5,25 +5,22 @@ import resource
 import sys
 import threading
 import time
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from lrc_runtime.errors import LrcError
 
 from .. import run as run_folder
-from ..data.examples import BadExamples, Example, Pair, Question
+from ..data.examples import BadExamples, Example
 from ..data.shots import sample
 from ..data.tasks import find_task
 from ..errors import UserError
 from ..evaluate import read_examples
 from ..files import read_json, write_json
 from ..launch import resume, start
-from ..metrics import span_scores
-from ..scoring import main_score, score_examples, summarise, torch_answerer
+from ..scoring import main_score, score_examples, summarise, torch_answerer, trivial_score
 from ..settings import TrainSettings
 from .plan import CELL, RESULT, Cell
 from .results import Row
@@ -85,7 +82,7 @@ def _test(folder: Path, cell: Cell, row: Row) -> None:
     row.test_seconds = round(time.monotonic() - began, 1)
     summary = summarise(scores)
     row.score = main_score(summary)
-    row.trivial = float(np.mean([_trivial(examples, task.metric) for examples in groups.values()]))
+    row.trivial = trivial_score(groups, task.metric)
     row.metrics = summary["languages"]
     row.outcomes = {lang: [round(value, 6) for value in score.outcomes] for lang, score in scores.items()}
     metrics: dict[str, Any] = run.metrics
@@ -113,17 +110,6 @@ def _chosen(examples: list[Example], shots: dict[str, list[str]], cell: Cell, la
     seen = set(shots.get(lang, [])) if cell.test_data else set()
     unseen = [example for example in examples if example.id not in seen]
     return sample(unseen, cell.limit, cell.test_data is not None)
-
-
-def _trivial(examples: list[Example], metric: str) -> float:
-    """Scores an answerer that has learned nothing, in percent."""
-    questions = [example for example in examples if isinstance(example, Question)]
-    if questions:
-        return 100 * float(
-            np.mean([span_scores(q.context, [text for text, _ in q.answers], q.lang, metric)[0] for q in questions])
-        )
-    labels = Counter(example.label for example in examples if isinstance(example, Pair))
-    return 100 * max(labels.values()) / labels.total()
 
 
 def _follow_parent() -> None:

@@ -84,6 +84,29 @@ def test_a_tiny_backbone_learns_its_labels(tiny: Path, tmp_path: Path, task: str
     assert sum(losses[-5:]) < 0.2 * sum(losses[:5])
 
 
+@pytest.mark.parametrize(
+    ("task", "pattern", "guess"), [("qa", "qa.{lang}.json", 0.0), ("paraphrase", "pairs.{lang}.tsv", 50.0)]
+)
+def test_a_run_that_learned_nothing_says_so(tiny: Path, tmp_path: Path, task: str, pattern: str, guess: float) -> None:
+    def said(rate: float, steps: int) -> str:
+        command = (
+            *("train", "--task", task, "--train", EXAMPLES / pattern, "--dev", EXAMPLES / pattern, "--langs", "ar,zh"),
+            *("--shots", 16, "--backbone", tiny, "--steps", steps, "--lr", rate, "--batch-size", 8),
+            *("--precision", "fp32", "--out", tmp_path / str(rate)),
+        )
+        result = CliRunner().invoke(app, [str(argument) for argument in command], catch_exceptions=False)
+        assert result.exit_code == 0
+        return " ".join(result.stderr.split())
+
+    failed = said(1e-9, 20)
+    assert failed.count("hardly anything was learned") == 1
+    if guess:
+        # All pairs get one label, which is at most the more frequent one.
+        assert f"where an answerer that has learned nothing has {guess:.1f}" in failed
+    learned = said(0.002, 300)
+    assert "warning" not in learned and "finished" in learned
+
+
 def test_alignment_term_brings_translations_together(tiny: Path, tmp_path: Path) -> None:
     def last(weight: float, *extra: object) -> float:
         out = tmp_path / f"{weight}{len(extra)}"
