@@ -97,10 +97,10 @@ class SpanSearch:
         """
         count = len(window.offsets)
         tokens = slice(window.context_start, window.context_start + count)
-        start_scores = log_softmax(np.concatenate([starts[:1], starts[tokens]]))
-        end_scores = log_softmax(np.concatenate([ends[:1], ends[tokens]]))
-        if not (np.isfinite(start_scores).all() and np.isfinite(end_scores).all()):
+        logits = np.stack([np.concatenate([row[:1], row[tokens]]) for row in (starts, ends)])
+        if not np.isfinite(logits).all():
             return
+        start_scores, end_scores = log_softmax(logits)
         null = float(start_scores[0] + end_scores[0])
         # Not below what float64 can tell from no answer at all.
         self._answers = float(np.logaddexp(self._answers, np.log(-np.expm1(min(null, -1e-12))) - null))

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from .batching import Places, Run, Served, run_sorted
 from .calibration import Calibration
 from .decoding import log_softmax
@@ -82,7 +84,9 @@ class ParaphraseDetector(Served):
             inputs = [self._encoder.pair(a, b) for a, b in zip(firsts, seconds, strict=True)]
             rows = dict(run_sorted(self._run, self._encoder, inputs, self._places))
             for at in range(len(part)):
-                scores = log_softmax(rows[at]["logits"])
+                logits = rows[at]["logits"]
+                # A model that gives no numbers says nothing for any label.
+                scores = log_softmax(logits if np.isfinite(logits).all() else np.zeros_like(logits))
                 best = int(scores.argmax())
                 confidence = self._calibration.confidence(float(scores[best]), lang)
                 verdicts.append(Comparison(self.labels[best], confidence))

@@ -114,8 +114,10 @@ def test_two_windows_that_name_the_same_span_are_surer_of_it() -> None:
     assert one.score == pytest.approx(0.5) and 0.5 < two.score < 0.55 and two.no_answer < one.no_answer
 
 
-def test_logits_that_are_no_numbers_give_no_answer() -> None:
-    broken = np.full(13, np.nan, np.float32)
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_logits_that_are_no_numbers_give_no_answer(value: float) -> None:
+    broken = np.full(13, value, np.float32)
     assert decode_spans(CONTEXT, [window(0, 10)], [broken], [broken], Decoding(5), 1) == []
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
 
 from lrc.charsmap import build_charsmap
+from lrc_runtime import ParaphraseDetector
 from lrc_runtime.batching import run_sorted
 from lrc_runtime.calibration import Calibration
 from lrc_runtime.decoding import SpanSearch
@@ -96,6 +97,10 @@ def write(tokenizer: Tokenizer, folder: Path) -> None:
             [[first.ids.tolist(), second.ids.tolist(), second.offsets.tolist()], _input(encoder.pair(first, second))]
             for first, second in pairs
         ],
+        "comparisons": [
+            _comparison(encoder, every[13], text, logits)
+            for text, logits in zip(every[14:], ([0.3, -1.2], [-2.5, 4.0], [np.nan, 1.0], [0.0, np.inf]), strict=False)
+        ],
         "answers": [_answers(encoder, every[13], text, seed) for seed, text in enumerate((*long, *every[:40:3]))],
     }
     (folder / "vectors.json").write_text(json.dumps(vectors), encoding="utf-8")
@@ -112,6 +117,22 @@ def _input(row: ModelInput) -> list[Any]:
         row.context_start,
         *_flat(row.input_ids, row.offsets)[1:],
     ]
+
+
+def _comparison(encoder: TextEncoder, first: str, second: str, logits: list[float]) -> dict[str, Any]:
+    """Compares two texts with given logits."""
+
+    def run(batch: dict[str, Any]) -> dict[str, Any]:
+        return {"logits": np.asarray([logits], np.float32)}
+
+    found = ParaphraseDetector(encoder, run, ("different", "paraphrase")).compare(first, second)
+    return {
+        "first": first,
+        "second": second,
+        "logits": [str(value) for value in logits],
+        "calibration": asdict(Calibration()),
+        **asdict(found),
+    }
 
 
 def _answers(encoder: TextEncoder, question: str, context: str, seed: int) -> dict[str, Any]:

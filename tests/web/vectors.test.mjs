@@ -6,6 +6,7 @@ import path from "node:path";
 import test from "node:test";
 
 import { InputError } from "../../runtime/lrc_runtime/web/errors.js";
+import { ParaphraseDetector } from "../../runtime/lrc_runtime/web/pairs.js";
 import { QuestionAnswerer } from "../../runtime/lrc_runtime/web/qa.js";
 import { Text } from "../../runtime/lrc_runtime/web/text.js";
 import { Tokenizer } from "../../runtime/lrc_runtime/web/tokenizer.js";
@@ -16,6 +17,8 @@ const read = (name) => JSON.parse(fs.readFileSync(path.join(folder, name), "utf8
 const vectors = read("vectors.json");
 const encoder = new Encoder(new Tokenizer(read("tokenizer.json")), vectors.windowing);
 const flat = ({ ids, starts, ends }) => [ids, starts, ends];
+// As Python writes them.
+const number = (value) => (value === "inf" ? Infinity : Number(value));
 const input = ({ ids, types, contextStart, starts, ends }) => [ids, types, contextStart, starts, ends];
 
 test("tokens and their offsets", () => {
@@ -44,6 +47,16 @@ test("pairs", () => {
   }
 });
 
+test("labels of pairs and their scores", async () => {
+  for (const { first, second, logits, calibration, label, score } of vectors.comparisons) {
+    const run = async () => ({ logits: { data: Float32Array.from(logits, number), dims: [1, logits.length] } });
+    const pairs = new ParaphraseDetector(encoder, run, { labels: ["different", "paraphrase"], calibration });
+    const found = await pairs.compare(first, second, {});
+    assert.equal(found.label, label);
+    assert.ok(Math.abs(found.score - score) < 1e-9, `${found.score} for ${score}`);
+  }
+});
+
 test("batches, spans, scores and offsets in both units", async () => {
   for (const vector of vectors.answers) {
     const batches = [...vector.batches];
@@ -52,7 +65,7 @@ test("batches, spans, scores and offsets in both units", async () => {
       assert.deepEqual(shape, expected.shape);
       for (const [name, values] of Object.entries(feeds)) assert.deepEqual(Array.from(values, Number), expected.feeds[name]);
       const logits = Object.entries(expected.logits);
-      const numbers = (values) => Float32Array.from(values, (value) => (value === "inf" ? Infinity : Number(value)));
+      const numbers = (values) => Float32Array.from(values, number);
       return Object.fromEntries(logits.map(([name, values]) => [name, { data: numbers(values), dims: shape }]));
     };
     const qa = new QuestionAnswerer(encoder, run, { decoding: { max_answer_length: 8 }, calibration: vector.calibration });

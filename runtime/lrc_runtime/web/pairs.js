@@ -34,7 +34,8 @@ export class ParaphraseDetector {
   async compare(first, second, { lang }) {
     const [a, b] = [first, second].map((text) => this._encoder.tokenize(new Text(text)));
     for await (const [, { logits }] of runSorted(this._run, this._encoder, [this._encoder.pair(a, b)])) {
-      const scores = logSoftmax(logits);
+      // A model that gives no numbers says nothing for any label.
+      const scores = logSoftmax(logits.every(Number.isFinite) ? logits : logits.map(() => 0));
       const best = scores.indexOf(Math.max(...scores));
       return { label: this._labels[best], score: this._calibration.confidence(scores[best], lang) };
     }
