@@ -17,6 +17,7 @@ from .data.passages import read_passages
 from .data.scripts import script_share, scripts
 from .data.tasks import LABELS, find_task, read_own
 from .errors import UserError
+from .prepare import TrainingData, read_files
 from .run import Run
 from .scoring import score_examples, summarise
 
@@ -42,6 +43,20 @@ def gate_examples(
     return {lang: group for lang, group in unseen.items() if group}
 
 
+def texts_at_hand(run: Run, data: TrainingData, examples: dict[str, list[Example]]) -> list[Example]:
+    """Returns what the run has learned from, and of the files of its labels what no example of the gate shows.
+
+    Of the latter the text counts and no label: a file holds more text of a language than a few dozen shots.
+    """
+    settings = run.settings
+    shown = {text for group in examples.values() for example in group for text in texts_of(example)}
+    labelled, _ = read_files(find_task(settings.task), settings, BadExamples(settings.skip_bad))
+    learned = data.target + data.source + data.pseudo
+    shots = {(one.lang, one.id) for one in data.target}
+    every = (one for group in labelled.values() for one in group if (one.lang, one.id) not in shots)
+    return learned + [one for one in every if shown.isdisjoint(texts_of(one))]
+
+
 def vocabulary_choice(
     langs: Sequence[str], corpus: Sequence[str], pieces: int | None, own: Sequence[Example]
 ) -> Choice | None:
@@ -51,7 +66,7 @@ def vocabulary_choice(
         langs: Languages of the bundle.
         corpus: The user's files of text, `{lang}` standing for each language.
         pieces: How many to keep; 10,000 a language and at least 30,000 when None.
-        own: What the run has learned from, whose text counts too.
+        own: Examples whose text counts too.
 
     Raises:
         UserError: If the corpus cannot be read, or covers none of the languages.
@@ -79,7 +94,7 @@ class _Texts:
     """Text that is read anew each time, as each task of a bundle reads it, and never whole.
 
     Attributes:
-        learned: What the run has learned from.
+        learned: Of examples.
         paths: Files or folders of text.
     """
 

@@ -23,7 +23,7 @@ from .console import note, pass_table, score_table, steps
 from .data.examples import Example, texts_of
 from .data.tasks import LABELS
 from .errors import UserError
-from .evidence import gate_examples, score_model, vocabulary_choice
+from .evidence import gate_examples, score_model, texts_at_hand, vocabulary_choice
 from .lower import lower
 from .prefix import fused
 from .prepare import prepare
@@ -62,7 +62,7 @@ def export_runs(
         static: Whether int8 activations take scales fixed by calibration, or as they come.
         langs: Languages that the bundle serves, whose pieces it keeps; `all` leaves the vocabulary whole; those that
             the runs were trained on when empty.
-        corpus: Files or folders of text in which pieces are counted, beside what the runs have learned from; `{lang}`
+        corpus: Files or folders of text in which pieces are counted, beside the runs' own labels; `{lang}`
             stands for each language.
         pieces: Pieces to keep; 10,000 a language and at least 30,000 when None.
         table_bits: Bits of the embedding table, 2 (for its rarer rows), 4 or 8.
@@ -95,7 +95,7 @@ def export_runs(
     _check_space(runs, out)
     loaded = [_prepare(run, data_dir, langs, gate_data) for run in runs]
     every = list(dict.fromkeys(lang for one in loaded for lang in one.langs))
-    learned = [example for one in loaded for example in one.learned]
+    texts = [example for one in loaded for example in one.texts]
     left_out = {*without}
     if precision == FP32:
         left_out.add("quantisation")
@@ -105,7 +105,7 @@ def export_runs(
         # It changes the weights that the tasks share, for each in another way.
         left_out.add("smoothing")
     options = Options(
-        vocabulary=None if [*langs] == ["all"] else vocabulary_choice(every, corpus, pieces, learned),
+        vocabulary=None if [*langs] == ["all"] else vocabulary_choice(every, corpus, pieces, texts),
         without=frozenset(left_out),
         products=precision,
         static=static,
@@ -139,19 +139,20 @@ def export_runs(
 
 @dataclass(frozen=True)
 class _Prepared:
-    """Of one run: the languages that it serves, what it has learned from, and labelled examples for the gate."""
+    """Of one run: its languages, text for the vocabulary, training inputs, and labelled examples for the gate."""
 
     langs: list[str]
-    learned: list[Example]
+    texts: list[Example]
     inputs: list[Example]
     examples: dict[str, list[Example]]
 
 
 def _prepare(run: Run, data_dir: str | None, langs: Sequence[str], gate_data: str | None) -> _Prepared:
-    data = prepare(replace(run.settings, data_dir=data_dir or run.settings.data_dir))
+    run = replace(run, settings=replace(run.settings, data_dir=data_dir or run.settings.data_dir))
+    data = prepare(run.settings)
     served = [*run.settings.langs] if not langs or [*langs] == ["all"] else [*langs]
     examples = gate_examples(run, data.dev, served, gate_data)
-    return _Prepared(served, data.target + data.source + data.pseudo, data.target + data.source, examples)
+    return _Prepared(served, texts_at_hand(run, data, examples), data.target + data.source, examples)
 
 
 def _part(run: Run, prepared: _Prepared, name: str | None, options: Options, fold: bool) -> Part:

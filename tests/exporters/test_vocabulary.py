@@ -1,5 +1,6 @@
 """Vocabulary: which pieces stay, that a trimmed tokenizer reads the same, and that other text degrades and no more."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -217,3 +218,23 @@ def test_bundle_answers_in_what_it_serves_and_survives_the_rest(qa_run: Path, tm
         answer = trimmed.answer(text, text)
         assert text[answer.start : answer.end] == answer.text
     assert (tmp_path / "hi" / "tokenizer.json").stat().st_size < (tmp_path / "all" / "tokenizer.json").stat().st_size
+
+
+def test_text_beside_the_shots_counts_but_for_that_of_the_gate(tiny: Path, tmp_path: Path) -> None:
+    first, second, *_, last = [article["paragraphs"][0] for article in json.loads(read("hi"))["data"]]
+    often = {**last, "qas": [{**last["qas"][0], "id": f"again-{number}"} for number in range(300)]}
+
+    def write(name: str, *paragraphs: object) -> Path:
+        path = tmp_path / f"{name}.json"
+        path.write_text(json.dumps({"data": [{"title": "", "paragraphs": paragraphs}]}), encoding="utf-8")
+        return path
+
+    def length(name: str, dev: Path) -> int:
+        labels = ("--task", "qa", "--train", write("labels", first, often), "--dev", dev, "--langs", "hi", "--shots", 2)
+        lrc("train", *labels, "--backbone", tiny, "--steps", 1, "--out", tmp_path / name)
+        few = ("--pieces", 200, "--fp32", "--without", "calibration", "--force")
+        lrc("export", tmp_path / name, *few, "--out", tmp_path / f"{name}-bundle")
+        tokenizer = Tokenizer.from_file(str(tmp_path / f"{name}-bundle" / "tokenizer.json"))
+        return len(tokenizer.encode(last["context"]).ids)
+
+    assert length("counted", write("other", second)) < length("left-out", write("gate", last))
