@@ -94,7 +94,7 @@ class _Texts:
     """Text that is read anew each time, as each task of a bundle reads it, and never whole.
 
     Attributes:
-        learned: Of examples.
+        learned: Texts of examples.
         paths: Files or folders of text.
     """
 
