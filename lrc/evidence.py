@@ -78,9 +78,9 @@ def vocabulary_choice(
     each = [name for name in corpus if "{lang}" in name]
     texts: dict[str, _Texts] = {}
     for lang in langs:
-        learned = [text for one in own if one.lang == lang for text in texts_of(one)]
-        if each or learned:
-            texts[lang] = _Texts(learned, [name.replace("{lang}", lang) for name in each])
+        of_lang = [text for one in own if one.lang == lang for text in texts_of(one)]
+        if each or of_lang:
+            texts[lang] = _Texts(of_lang, [name.replace("{lang}", lang) for name in each])
     _check_corpus([path for group in (*shared, *texts.values()) for path in group.paths], langs)
     every = frozenset(script for lang in langs for script in scripts(lang))
     samples = [Sample(every, text) for text in shared]
@@ -94,15 +94,15 @@ class _Texts:
     """Text that is read anew each time, as each task of a bundle reads it, and never whole.
 
     Attributes:
-        learned: Texts of examples.
+        own: Texts of examples.
         paths: Files or folders of text.
     """
 
-    learned: Sequence[str]
+    own: Sequence[str]
     paths: Sequence[str]
 
     def __iter__(self) -> Iterator[str]:
-        yield from self.learned
+        yield from self.own
         for path in self.paths:
             yield from _passages(path)
 
