@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from lrc_runtime.encoding import ModelInput, TextEncoder
+from lrc_runtime.graphemes import whole
 from lrc_runtime.manifest import Decoding
 
 from .data.examples import Example, Pair, Question
@@ -63,10 +64,12 @@ def build_features(
     contexts = encoder.tokenize([question.context for question in questions])
     for question, tokens, context in zip(questions, asked, contexts, strict=True):
         # No answer stands in any window of a question that its context does not answer.
-        text, start = question.answers[0] if question.answers else ("", -1)
+        text, begin = question.answers[0] if question.answers else ("", -1)
+        # What is taught is what can be answered.
+        span = whole(question.context, begin, begin + len(text))
         keeps_others = not question.answers or int(rank(0, question.id)[:8], 16) % _KEEP_OTHERS == 0
         for window in encoder.windows(tokens, context):
-            target = locate(window, start, start + len(text)) if question.answers else (0, 0)
+            target = locate(window, *span) if question.answers else (0, 0)
             if target[1] - target[0] >= max_answer_length:
                 continue
             if target != (0, 0) or keeps_others:

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import regex
+
 import lrc_runtime
 from lrc_runtime import Answer, BundleError, InputError, ParaphraseDetector, QuestionAnswerer
 from lrc_runtime.files import write_archive
@@ -84,11 +86,13 @@ def call(bundle: QuestionAnswerer | ParaphraseDetector, chance: random.Random) -
 
 
 def check(context: str, answers: list[Answer], top_k: int) -> None:
-    """Asserts that answers are the spans that they name, in every unit, and do not overlap."""
+    """Asserts that answers are the spans that they name, in every unit, cut no character, and do not overlap."""
     assert len(answers) <= top_k
     utf16, utf8 = context.encode("utf-16-le"), context.encode()
+    bounds = {found.start() for found in regex.finditer(r"\X", context)} | {len(context)}
     for answer in answers:
         assert answer.text and context[answer.start : answer.end] == answer.text
+        assert answer.text == answer.text.strip() and {answer.start, answer.end} <= bounds
         assert utf16[2 * answer.utf16_start : 2 * answer.utf16_end].decode("utf-16-le") == answer.text
         assert utf8[answer.utf8_start : answer.utf8_end].decode() == answer.text
         assert 0 <= answer.score <= 1 and 0 <= answer.no_answer <= 1

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from .calibration import Calibration
 from .encoding import ModelInput
+from .graphemes import whole
 from .manifest import Decoding
 
 Floats = npt.NDArray[np.floating]
@@ -17,7 +18,7 @@ SPANS_OF_A_WINDOW = 4
 
 @dataclass(frozen=True)
 class Answer:
-    """A span of the context.
+    """A span of the context: whole characters as readers count them, less white space at its ends.
 
     Attributes:
         text: The answer; `context[start:end] == text`.
@@ -71,7 +72,8 @@ class SpanSearch:
     n_v. Divided by the latter, s weighs the sum of its odds p_w(s) / n_w over the windows that hold it, and its
     probability is this over 1 + the sum of (1 - n_w) / n_w: p(s) itself where there is one window.
 
-    Spans do not overlap: of each window those that overlap a better one are left out, and then of all windows.
+    Spans are made of whole characters, see `lrc_runtime.graphemes`. They do not overlap: of each window those that
+    overlap a better one are left out, and then of all windows.
 
     Args:
         context: The text that the windows were cut from.
@@ -157,10 +159,12 @@ class SpanSearch:
             if score == -np.inf:
                 break
             last = first + extra
-            span = _trim(self._context, int(window.offsets[first, 0]), int(window.offsets[last, 1]))
+            # Some tokenizers count white space to the token behind it, and many cut inside a character.
+            span = whole(self._context, int(window.offsets[first, 0]), int(window.offsets[last, 1]))
             if span[0] >= span[1]:
-                # White space alone.
-                scores[first, extra] = -np.inf
+                # White space alone, and so is all within.
+                for inner in range(first, last + 1):
+                    scores[inner, : last - inner + 1] = -np.inf
                 continue
             if all(span[1] <= other[0] or other[1] <= span[0] for other, _ in spans):
                 spans.append((span, score))
@@ -193,12 +197,3 @@ class SpanSearch:
 
 def _utf16_units(text: str) -> int:
     return len(text.encode("utf-16-le")) // 2
-
-
-def _trim(context: str, start: int, end: int) -> tuple[int, int]:
-    """Moves a span's ends past white space, which some tokenizers count to the token behind it."""
-    while start < end and context[start].isspace():
-        start += 1
-    while end > start and context[end - 1].isspace():
-        end -= 1
-    return start, end

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from lrc import prefix
 from lrc.backbone import load_backbone
 from lrc.batches import build_features, collate, locate, schedule
-from lrc.data.examples import BadExamples
+from lrc.data.examples import BadExamples, Question
 from lrc.data.readers import read_questions
 from lrc.errors import UserError
 from lrc.lower import lower
@@ -110,6 +110,20 @@ def test_only_what_lrc_added_is_trained(tiny: Path) -> None:
         path, _, leaf = name.rpartition(".")
         base = state.get(f"encoder.{name}", state.get(f"encoder.{path}.base_layer.{leaf}"))
         assert torch.equal(base, value)
+
+
+def test_labels_hold_whole_characters_and_words() -> None:
+    encoder = TextEncoder(make_tokenizer("bert"), Windowing(64, 16, 24))
+    context = "Rosskopf पर्वत की ऊँचाई, ক্ষিতি, แม่น้ำ e\u0301tage."
+    cut = {"पर्व": "पर्वत", "क": "की", "ক্": "ক্ষি", "น้": "น้ำ", "e": "e\u0301", "Ross": "Ross"}
+    for answer, taught in cut.items():
+        start = context.index("की" if answer == "क" else answer)
+        question = [Question("1", "hi", "", "Rosskopf?", context, ((answer, start),))]
+        whole = [Question("1", "hi", "", "Rosskopf?", context, ((taught, start),))]
+        (one, *_), (other, *_) = build_features(question, encoder), build_features(whole, encoder)
+        assert one.target == other.target != (0, 0)
+        first, last = (at - one.inputs.context_start for at in one.target)
+        assert taught in context[one.inputs.offsets[first, 0] : one.inputs.offsets[last, 1]]
 
 
 @pytest.mark.parametrize("lang", ["en", "ar", "hi", "zh"])

@@ -1,11 +1,13 @@
 /** Logits to answers: joint span decoding with a null score. As `lrc_runtime/decoding.py`, which tells why. */
 
+import { whole } from "./graphemes.js";
+
 /** @typedef {import("./text.js").Text} Text */
 /** @typedef {import("./windows.js").ModelInput} ModelInput */
 /** @typedef {import("./calibration.js").Calibration} Calibration */
 
 /**
- * A span of the context.
+ * A span of the context: whole characters as readers count them, less white space at its ends.
  * @typedef {object} Answer
  * @property {string} text The answer: `context.slice(utf16Start, utf16End) === text`.
  * @property {number} start First code point.
@@ -144,10 +146,12 @@ export class SpanSearch {
       if (score === -Infinity) break;
       let first = Math.floor(flat / width);
       let last = first + (flat % width);
-      const span = { ...this._trim(window.starts[first], window.ends[last]), score };
+      const span = { ...whole(this._context, window.starts[first], window.ends[last]), score };
       if (span.start >= span.end) {
-        // White space alone.
-        scores[flat] = -Infinity;
+        // White space alone, and so is all within.
+        for (let inner = first; inner <= last; inner += 1) {
+          scores.fill(-Infinity, inner * width, inner * width + last - inner + 1);
+        }
         continue;
       }
       if (spans.every((other) => apart(span, other))) spans.push(span);
@@ -162,17 +166,6 @@ export class SpanSearch {
       }
     }
     return spans;
-  }
-
-  /**
-   * Moves a span's ends past white space, which some tokenizers count to the token behind it.
-   * @param {number} start
-   * @param {number} end
-   */
-  _trim(start, end) {
-    while (start < end && this._context.isSpace(start)) start += 1;
-    while (end > start && this._context.isSpace(end - 1)) end -= 1;
-    return { start, end };
   }
 }
 
