@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass, field
 
+from .languages import find_lang
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -30,9 +32,10 @@ class Calibration:
 
         Args:
             log_probability: Natural logarithm of the model's own probability.
-            lang: Language of the text, if it is known.
+            lang: Language of the text, if it is known, in any spelling.
         """
-        offset = self.languages.get(lang, 0.0) if lang else 0.0
+        known = None if lang is None else find_lang(lang, self.languages)
+        offset = 0.0 if known is None else self.languages[known]
         return _sigmoid(self.slope * log_odds(log_probability) + self.intercept + offset)
 
     def no_answer(self, margin: float) -> float:

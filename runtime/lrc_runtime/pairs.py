@@ -10,6 +10,7 @@ from .calibration import Calibration
 from .decoding import log_softmax
 from .encoding import TextEncoder
 from .errors import InputError
+from .languages import check_lang
 from .manifest import Manifest
 
 # Pairs whose inputs are held in memory at once.
@@ -64,10 +65,10 @@ class ParaphraseDetector(Served):
         Args:
             first: One sentence.
             second: The other.
-            lang: Their language, by which the score is calibrated where the bundle knows how.
+            lang: Their language as a tag of BCP 47, by which the score is calibrated where the bundle knows how.
 
         Raises:
-            InputError: If a text is not a string or holds a lone surrogate.
+            InputError: If a text is not a string or holds a lone surrogate, or `lang` is no language tag.
         """
         return self.compare_batch([(first, second)], lang=lang)[0]
 
@@ -76,6 +77,8 @@ class ParaphraseDetector(Served):
         for pair in pairs:
             if isinstance(pair, str) or len(pair) != 2:
                 raise InputError(f"compare_batch takes pairs of two texts, found {pair!r}")
+        if lang is not None:
+            check_lang(lang)
         verdicts: list[Comparison] = []
         for start in range(0, len(pairs), _PAIRS_AT_ONCE):
             part = pairs[start : start + _PAIRS_AT_ONCE]

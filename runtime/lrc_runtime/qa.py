@@ -10,6 +10,7 @@ from .calibration import Calibration
 from .decoding import NO_ANSWER, Answer, SpanSearch
 from .encoding import ModelInput, TextEncoder, Tokens, check_text
 from .errors import InputError
+from .languages import check_lang
 from .manifest import Decoding, Manifest
 from .ranking import Lookup, rank_windows
 
@@ -94,7 +95,7 @@ class QuestionAnswerer(Served):
             question: The question; tokens beyond the bundle's `max_question_length` are ignored.
             context: The text to read, of any length: memory is bounded but for the text's own tokens.
             top_k: How many spans to return, which do not overlap.
-            lang: Language of the text, by which the score is calibrated where the bundle knows how.
+            lang: Language of the text as a tag of BCP 47, by which the score is calibrated where the bundle knows how.
             max_windows: Of a longer text, read only so many windows: those nearest to the question, of which
                 `docs/runtime.md` has how often they hold the answer. All when None.
             progress: Called with the characters read by now and those that there are, window by window.
@@ -104,8 +105,8 @@ class QuestionAnswerer(Served):
             any token gives the empty answer (`text == ""`, `score == 0.0`), or an empty list.
 
         Raises:
-            InputError: If a text is not a string or holds a lone surrogate, `top_k` or `max_windows` is below 1, or
-                the bundle cannot rank windows.
+            InputError: If a text is not a string or holds a lone surrogate, `top_k` or `max_windows` is below 1, `lang`
+                is no language tag, or the bundle cannot rank windows.
         """
         questions, contexts = [question], [context]
         if top_k is None:
@@ -150,6 +151,8 @@ class QuestionAnswerer(Served):
         for name, value in (("top_k", top_k), ("max_windows", max_windows)):
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
                 raise InputError(f"{name} must be a whole number of at least 1, found {value!r}")
+        if lang is not None:
+            check_lang(lang)
         searches = self.search(questions, contexts, top_k or 1, max_windows, progress)
         answers = [search.answers(self._calibration, lang) for search in searches]
         if top_k is None:

@@ -7,7 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import langcodes
 import numpy as np
+from babel.localedata import locale_identifiers
 from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
 
 from lrc.charsmap import build_charsmap
@@ -16,8 +18,30 @@ from lrc_runtime.batching import run_sorted
 from lrc_runtime.calibration import Calibration
 from lrc_runtime.decoding import SpanSearch
 from lrc_runtime.encoding import ModelInput, TextEncoder
+from lrc_runtime.graphemes import whole
+from lrc_runtime.languages import find_lang
 from lrc_runtime.manifest import Decoding, Windowing
 from tests.conftest import EXAMPLES, make_tokenizer
+
+_TAGS = (
+    *("de", "DE", "de-DE", "de_AT", "DEU", "ger", "de-Latn-AT-1996-u-co-phonebk", "pt_BR", "zh-Hans-CN", "zh_Hant_TW"),
+    *("cmn-Hans", "zho_Hans", "zh-yue", "zh-cmn-Hans", "iw", "swh_Latn", "sh", "sr-Cyrl", "sr-Latn-RS", "nb-NO", "tw"),
+    *(
+        "ak",
+        "arb",
+        "arz",
+        "en-GB-oxendict",
+        "en-US",
+        "en",
+        "x-de",
+        "i-klingon",
+        "german",
+        "german!",
+        "und",
+        "tlh",
+        "qaa",
+    ),
+)
 
 # Of the order of their marks, of graphemes, of spaces, of what the tokenizer drops, and of what reads as special.
 _TEXTS = (
@@ -32,6 +56,10 @@ _TEXTS = (
     "\r\n\ta\r\n\u00a0\u3000b \u2581c\u2581\u2581d",
     "1\ufe0f\u20e3 \U0001f468\u200d\U0001f469\u200d\U0001f467 \U0001f1ea\U0001f1ea\U0001f1f8 a\U0001f3fb",
     "\u1112\u1161\u11ab\uac00\u11a8 \uff76\uff9e",
+    "\u0915\u094d\u200d\u0937 \u0995\u09cd\u09b7\u09bf \u0bb0\u0bcd\u0930 \u1000\u1039\u1000",
+    "\U0001f1e9\U0001f1ea\U0001f1ea\U0001f1ec \U0001f3f3\ufe0f\u200d\U0001f308 \U0001f3f4\U000e0067\U000e007f",
+    "\u0f56\u0f7c\u0f51\u0f0b\u0f62\u0f92\u0fb1\u0f74 \u0645\u06cc\u200c\u062e \u0600 \u0661",
+    "e\u0301\u0323 x  \u0301y u\u0308\u0304 \u0437\u0430\u0301\u043c\u043e\u043a-\u0440\u0443",
     "x" * 120 + "日本" * 90,
 )
 
@@ -101,9 +129,26 @@ def write(tokenizer: Tokenizer, folder: Path) -> None:
             _comparison(encoder, every[13], text, logits)
             for text, logits in zip(every[14:], ([0.3, -1.2], [-2.5, 4.0], [np.nan, 1.0], [0.0, np.inf]), strict=False)
         ],
-        "answers": [_answers(encoder, every[13], text, seed) for seed, text in enumerate((*long, *every[:40:3]))],
+        "answers": [
+            _answers(encoder, every[13], text, seed)
+            for seed, text in enumerate((*long, *every[: len(_TEXTS)], *every[len(_TEXTS) : 40 : 3]))
+        ],
     }
+    rng = random.Random(1)
+    cuts = [(text, *sorted(rng.choices(range(len(text) + 1), k=2))) for text in every * 3]
+    cuts += [(longest, at, at + 9) for at in range(0, len(longest) - 9, 97)]
+    vectors["spans"] = [[text, start, end, list(whole(text, start, end))] for text, start, end in cuts]
+    vectors["languages"] = _languages()
     (folder / "vectors.json").write_text(json.dumps(vectors), encoding="utf-8")
+
+
+def _languages() -> list[list[Any]]:
+    """Returns what tags mean among known ones: of every language that CLDR has data of, in two and three letters."""
+    codes = sorted({name.partition("_")[0] for name in locale_identifiers()})
+    every = [*codes, *(langcodes.Language.get(code).to_alpha3() for code in codes if len(code) == 2)]
+    known = ["de", "pt", "zh", "zh-Hans", "sr_Latn", "he", "sw", "SW-CD", "german!", "no", "twi", "ar", "en-GB"]
+    found = [[tag, known, find_lang(tag, known)] for tag in (*_TAGS, *locale_identifiers())]
+    return found + [[tag, codes, find_lang(tag, codes)] for tag in every] + [["de", [], None]]
 
 
 def _flat(ids: Any, offsets: Any) -> list[list[int]]:
@@ -167,5 +212,5 @@ def _answers(encoder: TextEncoder, question: str, context: str, seed: int) -> di
         "topK": top_k,
         "calibration": asdict(calibration),
         "batches": batches,
-        "answers": [asdict(answer) for answer in search.answers(calibration, "hi")],
+        "answers": [asdict(answer) for answer in search.answers(calibration, "hi_IN")],
     }

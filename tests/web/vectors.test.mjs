@@ -6,6 +6,8 @@ import path from "node:path";
 import test from "node:test";
 
 import { InputError } from "../../runtime/lrc_runtime/web/errors.js";
+import { whole } from "../../runtime/lrc_runtime/web/graphemes.js";
+import { checkLang, findLang } from "../../runtime/lrc_runtime/web/languages.js";
 import { ParaphraseDetector } from "../../runtime/lrc_runtime/web/pairs.js";
 import { QuestionAnswerer } from "../../runtime/lrc_runtime/web/qa.js";
 import { Text } from "../../runtime/lrc_runtime/web/text.js";
@@ -69,7 +71,7 @@ test("batches, spans, scores and offsets in both units", async () => {
       return Object.fromEntries(logits.map(([name, values]) => [name, { data: numbers(values), dims: shape }]));
     };
     const qa = new QuestionAnswerer(encoder, run, { decoding: { max_answer_length: 8 }, calibration: vector.calibration });
-    const found = await qa.answer(vector.question, vector.context, { topK: vector.topK, lang: "hi" });
+    const found = await qa.answer(vector.question, vector.context, { topK: vector.topK, lang: "hi_IN" });
     assert.equal(batches.length, 0);
     assert.equal(found.length, vector.answers.length);
     for (const [rank, expected] of vector.answers.entries()) {
@@ -80,6 +82,29 @@ test("batches, spans, scores and offsets in both units", async () => {
       assert.ok(Math.abs(score - expected.score) < 1e-9 && Math.abs(noAnswer - expected.no_answer) < 1e-9);
     }
   }
+});
+
+test("spans of whole characters and words", () => {
+  assert.ok(vectors.spans.some(([, start, end, [first, last]]) => first < start || last > end));
+  const texts = new Map();
+  for (const [text, start, end, expected] of vectors.spans) {
+    if (!texts.has(text)) texts.set(text, new Text(text));
+    const found = whole(texts.get(text), start, end);
+    assert.deepEqual([found.start, found.end], expected, `${JSON.stringify(text.slice(0, 200))} from ${start} to ${end}`);
+  }
+});
+
+test("tags of languages", async () => {
+  for (const [tag, known, expected] of vectors.languages) {
+    assert.equal(findLang(tag, known) ?? null, expected, `${tag} of ${known}`);
+  }
+  for (const tag of ["german!", "", "de-", "-de", "de DE", "dé", "x".repeat(9), `de${"-x".repeat(32)}`, 3, null]) {
+    assert.throws(() => checkLang(tag), (error) => error instanceof InputError && !error.message.includes("\n"));
+  }
+  const run = async () => assert.fail("was run");
+  const task = { decoding: { max_answer_length: 8 }, labels: [], calibration: vectors.answers[0].calibration };
+  await assert.rejects(new QuestionAnswerer(encoder, run, task).answer("a", "b", { lang: "german!" }), InputError);
+  await assert.rejects(new ParaphraseDetector(encoder, run, task).compare("a", "b", { lang: "german!" }), InputError);
 });
 
 test("what is no text is refused", () => {

@@ -33,6 +33,9 @@ from .settings import Settings
 _log = logging.getLogger("lrc.serve")
 _PAGE = Path(__file__).parent / "page"
 _FILES = ("style.css", "app.js", "api.js", "card.js", "examples.js", "icon.svg")
+# Of the JavaScript runtime what the page needs, which lies in this folder of a web folder too.
+_CODE = Path(__file__).parents[1] / "web"
+_CODE_FILES = ("languages.js", "errors.js")
 _Model = TypeVar("_Model", bound=BaseModel)
 _Handler = Callable[[Request], Awaitable[Response]]
 
@@ -191,8 +194,9 @@ def make_app(settings: Settings, registry: Registry, metrics: Metrics, token: st
     }
     routes = [Route(path, _limited(service, path, handle), methods=["POST"]) for path, handle in posts.items()]
     routes += [Route(path, _answering(service, path, handle), methods=["GET"]) for path, handle in gets.items()]
-    routes += [Route("/", _file("index.html"), methods=["GET"])]
-    routes += [Route(f"/{name}", _file(name), methods=["GET"]) for name in _FILES]
+    routes += [Route("/", _file(_PAGE / "index.html"), methods=["GET"])]
+    routes += [Route(f"/{name}", _file(_PAGE / name), methods=["GET"]) for name in _FILES]
+    routes += [Route(f"/lrc/{name}", _file(_CODE / name), methods=["GET"]) for name in _CODE_FILES]
     middleware = [Middleware(SecurityHeaders)]
     if settings.allow_origin:
         middleware.append(
@@ -282,10 +286,10 @@ def _refusal(error: ValidationError) -> ApiError:
     return ApiError(422, "invalid", f"{where}: {first['msg']}{more}")
 
 
-def _file(name: str) -> _Handler:
+def _file(path: Path) -> _Handler:
     async def send(_: Request) -> Response:
         # Asked for again each time, and sent only when changed.
-        return FileResponse(_PAGE / name, headers={"cache-control": "no-cache"})
+        return FileResponse(path, headers={"cache-control": "no-cache"})
 
     return send
 

@@ -2,7 +2,11 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, StrictStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, StrictStr
+from pydantic_core import PydanticCustomError
+
+from ..errors import InputError
+from ..languages import LONGEST, PATTERN, check_lang
 
 # Questions or pairs in one request.
 MOST_ITEMS = 256
@@ -14,6 +18,17 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def _tag(value: str) -> str:
+    try:
+        check_lang(value)
+    except InputError as error:
+        raise PydanticCustomError("lang", "{fault}", {"fault": str(error).removeprefix("lang: ")}) from error
+    return value
+
+
+_Tag = Annotated[StrictStr, AfterValidator(_tag), Field(json_schema_extra={"pattern": PATTERN, "maxLength": LONGEST})]
+
+
 class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -22,11 +37,10 @@ class Asked(_Request):
     """What every request may say beside its texts."""
 
     lang: Annotated[
-        StrictStr | None,
+        _Tag | None,
         Field(
-            pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$",
-            max_length=35,
-            description="Language of the texts, by which the score is calibrated where the bundle knows how.",
+            description="Language of the texts as a tag of BCP 47, by which the score is calibrated where the bundle"
+            " knows how."
         ),
     ] = None
     bundle: Annotated[

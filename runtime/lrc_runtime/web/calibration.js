@@ -1,5 +1,7 @@
 /** From what a model says of itself to how often it is right. As `lrc_runtime/calibration.py`. */
 
+import { findLang } from "./languages.js";
+
 export class Calibration {
   /** @param {any} values Of a bundle's manifest. */
   constructor(values) {
@@ -13,11 +15,12 @@ export class Calibration {
 
   /**
    * @param {number} logProbability Natural logarithm of the model's own probability.
-   * @param {string} [lang] Language of the text, if it is known.
+   * @param {string} [lang] Language of the text, if it is known, in any spelling.
    * @returns {number} The probability of being right.
    */
   confidence(logProbability, lang) {
-    const offset = (lang !== undefined && this._languages.get(lang)) || 0;
+    const known = lang === undefined ? undefined : findLang(lang, this._languages.keys());
+    const offset = known === undefined ? 0 : /** @type {number} */ (this._languages.get(known));
     return sigmoid(this._slope * logOdds(logProbability) + this._intercept + offset);
   }
 

@@ -28,12 +28,12 @@ class Answerer {
    * @param {string} question Tokens beyond the bundle's `max_question_length` are ignored.
    * @param {string} context The text to read, of any length.
    * @param {{topK?: number, lang?: string, task?: string}} [options] How many spans to give, which do not overlap; the
-   *   language of the text, by which the score is calibrated where the bundle knows how; in a bundle of several tasks the
-   *   name of the one to ask, the first that answers questions when left out.
+   *   language of the text as a tag of BCP 47, by which the score is calibrated where the bundle knows how; in a bundle
+   *   of several tasks the name of the one to ask, the first that answers questions when left out.
    * @returns {Promise<import("./decoding.js").Answer | import("./decoding.js").Answer[]>} The best answer, or with `topK`
    *   a list of at most that many, best first. A context without any token gives the empty answer, or an empty list.
-   * @throws {InputError} If a text is not a string or holds a lone surrogate, `topK` is below 1, or no task answers
-   *   questions.
+   * @throws {InputError} If a text is not a string or holds a lone surrogate, `topK` is below 1, `lang`
+   *   is no language tag, or no task answers questions.
    */
   async answer(question, context, { task, ...options } = {}) {
     return this._find(QuestionAnswerer, "answers questions", task).answer(question, context, options);
@@ -45,7 +45,8 @@ class Answerer {
    * @param {string} second
    * @param {{lang?: string, task?: string}} [options] As for `answer`.
    * @returns {Promise<import("./pairs.js").Comparison>}
-   * @throws {InputError} If a text is not a string or holds a lone surrogate, or no task compares sentences.
+   * @throws {InputError} If a text is not a string or holds a lone surrogate, `lang` is no language tag, or no
+   *   task compares sentences.
    */
   async compare(first, second, { task, ...options } = {}) {
     return this._find(ParaphraseDetector, "compares sentences", task).compare(first, second, options);

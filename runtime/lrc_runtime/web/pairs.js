@@ -3,6 +3,7 @@
 import { runSorted } from "./batching.js";
 import { Calibration } from "./calibration.js";
 import { logSoftmax } from "./decoding.js";
+import { checkLang } from "./languages.js";
 import { Text } from "./text.js";
 
 /**
@@ -32,6 +33,7 @@ export class ParaphraseDetector {
    * @returns {Promise<Comparison>}
    */
   async compare(first, second, { lang }) {
+    if (lang !== undefined) checkLang(lang);
     const [a, b] = [first, second].map((text) => this._encoder.tokenize(new Text(text)));
     for await (const [, { logits }] of runSorted(this._run, this._encoder, [this._encoder.pair(a, b)])) {
       // A model that gives no numbers says nothing for any label.

@@ -3,6 +3,7 @@
 import { runSorted } from "./batching.js";
 import { Calibration } from "./calibration.js";
 import { NO_ANSWER, SpanSearch } from "./decoding.js";
+import { checkLang } from "./languages.js";
 import { InputError } from "./errors.js";
 import { Text } from "./text.js";
 
@@ -31,6 +32,7 @@ export class QuestionAnswerer {
     if (topK !== undefined && !(Number.isInteger(topK) && topK >= 1)) {
       throw new InputError(`topK must be a whole number of at least 1, found ${topK}`);
     }
+    if (lang !== undefined) checkLang(lang);
     const asked = this._encoder.tokenize(new Text(question));
     const text = new Text(context);
     const windows = this._encoder.windows(asked, this._encoder.tokenize(text));

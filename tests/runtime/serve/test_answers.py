@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import lrc_runtime
-from lrc_runtime import ParaphraseDetector, QuestionAnswerer
+from lrc_runtime import InputError, ParaphraseDetector, QuestionAnswerer
 from tests.runtime.serve.server import Reply, Server
 
 CONTEXT = "👩🏽‍🌾 बनाई: मरियम ने सन 1812 में चक्की बनाई। بنت مريم الطاحونة. Sie steht am Fluss."
@@ -102,6 +102,9 @@ BAD = [
     (json.dumps({**QUESTION, "top_k": "3"}).encode(), 422, "invalid"),
     (json.dumps({**QUESTION, "top_k": float("nan")}).encode(), 422, "invalid"),
     (json.dumps({**QUESTION, "lang": "x" * 99}).encode(), 422, "invalid"),
+    (json.dumps({**QUESTION, "lang": "german!"}).encode(), 422, "invalid"),
+    (json.dumps({**QUESTION, "lang": ""}).encode(), 422, "invalid"),
+    (json.dumps({**QUESTION, "lang": "de\n"}).encode(), 422, "invalid"),
     (json.dumps({**QUESTION, "bundle": {}}).encode(), 422, "invalid"),
 ]
 
@@ -110,6 +113,19 @@ BAD = [
 def test_what_cannot_be_used_is_refused_in_one_line(server: Server, body: bytes, status: int, code: str) -> None:
     reply = server.post("/v1/answer", body)
     assert (reply.status, reply.error) == (status, code)
+
+
+@pytest.mark.parametrize("lang", ["pt_BR", "zh-Hans-CN", "AR", "swh_Latn", "sr-Cyrl-RS-x-own", "german", "tlh"])
+def test_languages_are_named_in_any_spelling(server: Server, lang: str) -> None:
+    assert server.post("/v1/answer", {**QUESTION, "lang": lang}).status == 200
+    assert server.post("/v1/answer/batch", {"items": [QUESTION], "lang": lang}).status == 200
+
+
+def test_what_is_no_language_tag_is_refused_as_python_refuses_it(server: Server, qa_bundle: Path) -> None:
+    said = server.post("/v1/answer", {**QUESTION, "lang": "german!"}).json["error"]["message"]
+    with pytest.raises(InputError, match="no language tag") as caught:
+        lrc_runtime.load_question_answerer(qa_bundle).answer("Wer?", "Anna.", lang="german!")
+    assert said == str(caught.value) and "german!" in said
 
 
 def test_a_bad_item_is_named(server: Server) -> None:

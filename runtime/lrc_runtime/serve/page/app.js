@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { showCard } from "./card.js";
 import { examples } from "./examples.js";
+import { findLang } from "./lrc/languages.js";
 
 const TASKS = { ask: "question-answering", compare: "paraphrase" };
 const TOP_K = 4;
@@ -98,13 +99,14 @@ function chooseBundle() {
   const names = new Intl.DisplayNames(["en"], { type: "language", fallback: "code" });
   const known = [...new Set(languages)].map((code) => element("option", { value: code, textContent: name(names, code) }));
   $("lang").replaceChildren(element("option", { value: "", textContent: "not said" }), ...known);
-  const fitting = examples.filter((example) => languages.includes(example.lang));
+  const served = new Set(languages.map((code) => findLang(code, examples.map((example) => example.lang))));
+  const fitting = examples.filter((example) => served.has(example.lang));
   $("example-list").replaceChildren(...(fitting.length ? fitting : examples).map(exampleButton));
 }
 
 function name(names, code) {
   try {
-    return names.of(code);
+    return names.of(code.replaceAll("_", "-"));
   } catch {
     return code;
   }
@@ -121,7 +123,8 @@ function exampleButton(example) {
     edit();
     $("context").value = example.context;
     $("question").value = example.question;
-    if ([...$("lang").options].some((option) => option.value === example.lang)) $("lang").value = example.lang;
+    const option = [...$("lang").options].find(({ value }) => findLang(value, [example.lang]));
+    if (option) $("lang").value = option.value;
     count();
     $("ask-form").requestSubmit();
     $("question").focus();
