@@ -6,6 +6,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from lrc_runtime.languages import find_lang
+
 _ASCII_PUNCTUATION = set(string.punctuation)
 _PUNCTUATION = _ASCII_PUNCTUATION | {
     chr(code) for code in range(0x110000) if unicodedata.category(chr(code)).startswith("P")
@@ -32,9 +34,10 @@ def _squad_tokens(text: str, lang: str) -> list[str]:
 def _mlqa_tokens(text: str, lang: str) -> list[str]:
     """MLQA's normalisation: lower case, punctuation of all scripts, articles and tokens by language."""
     text = "".join(character for character in text.lower() if character not in _PUNCTUATION)
-    if lang in _ARTICLES:
-        text = re.sub(_ARTICLES[lang], " ", text)
-    if lang == "zh":
+    known = find_lang(lang, _ARTICLES)
+    if known is not None:
+        text = re.sub(_ARTICLES[known], " ", text)
+    if find_lang(lang, ("zh",)) is not None:
         text = _HAN.sub(r" \g<0> ", text)
     return text.split()
 

@@ -1,51 +1,91 @@
-"""Which script a language is written in, by Unicode's script property."""
+"""Which scripts a language is written in, by the likely subtags of Unicode's CLDR."""
 
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 import regex
+from babel import Locale
+from babel.core import get_global
 
-_LANGUAGES = {
-    "Arabic": "ar fa ur ps ckb sd ug",
-    "Armenian": "hy",
-    "Bengali": "bn as",
-    "Cyrillic": "ru uk bg mk be kk ky tg mn tt",
-    "Devanagari": "hi mr ne sa mai bho",
-    "Ethiopic": "am ti",
-    "Georgian": "ka",
-    "Greek": "el",
-    "Gujarati": "gu",
-    "Gurmukhi": "pa",
-    "Han": "zh ja ko",
-    "Hangul": "ko",
-    "Hebrew": "he yi",
-    "Hiragana": "ja",
-    "Kannada": "kn",
-    "Katakana": "ja",
-    "Khmer": "km",
-    "Lao": "lo",
-    "Latin": (
-        "af ca cs cy da de en es et eu fi fr ga gl ha hr hu id ig is it jv lt lv mg ms nl no pl pt ro rw sk sl so sq"
-        " sv sw tl tr vi xh yo zu"
-    ),
-    "Malayalam": "ml",
-    "Myanmar": "my",
-    "Oriya": "or",
-    "Sinhala": "si",
-    "Tamil": "ta",
-    "Telugu": "te",
-    "Thai": "th",
+from lrc_runtime.languages import canonical, check_lang
+
+from ..errors import UserError
+
+# What CLDR calls a script that Unicode has as several, or under another name.
+_SEVERAL = {
+    "Aran": ("Arab",),
+    "Hanb": ("Hani", "Bopo"),
+    "Hans": ("Hani",),
+    "Hant": ("Hani",),
+    "Hrkt": ("Hira", "Kana"),
+    "Jpan": ("Hani", "Hira", "Kana"),
+    "Kore": ("Hang", "Hani"),
 }
+# Codes of Unicode for what is of no script in particular.
+_NONE = ("Zinh", "Zyyy", "Zzzz", "Qaai")
+
+
+def read_scripts(texts: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Reads each `--script`, as `xyz=Latn`.
+
+    Returns:
+        For each language its scripts.
+
+    Raises:
+        UserError: If one is not of this form, or there is no such script.
+    """
+    told = {}
+    for text in texts:
+        lang, sign, code = (part.strip() for part in text.partition("="))
+        if not (lang and sign and code):
+            raise UserError(f"--script {text}: expected language=script, such as xyz=Latn")
+        check_lang(lang, "--script")
+        told[lang] = _of_code(code)
+        if not told[lang]:
+            raise UserError(f"--script {text}: no such script; give a code of ISO 15924, such as Latn, Deva or Ethi")
+    return told
 
 
 @cache
 def scripts(lang: str) -> tuple[str, ...]:
-    """Returns the scripts that a language is usually written in; none where this table does not know it."""
-    return tuple(script for script, langs in _LANGUAGES.items() if lang in langs.split())
+    """Returns the scripts that a language is usually written in, or the one that its tag names, as sr-Latn does.
+
+    Returns:
+        Their ISO 15924 codes; none where CLDR does not tell.
+    """
+    language, *rest = canonical(lang).split("-")
+    named = next((_of_code(part) for part in rest if len(part) == 4 and part.isalpha()), ())
+    if named or language == "und":
+        return named
+    likely: Mapping[str, str] = get_global("likely_subtags")
+    regions = [f"{language}_{part.upper()}" for part in rest if len(part) == 2]
+    found = next((likely[name] for name in (*regions, language) if name in likely), "")
+    return _of_code(found.split("_")[1]) if found else ()
+
+
+def script_names(codes: Iterable[str]) -> str:
+    """Returns scripts as people call them."""
+    return ", ".join(sorted({str(Locale("en").scripts.get(code, code)) for code in codes}))
 
 
 @cache
-def _letters(lang: str) -> "regex.Pattern[str]":
-    inside = "".join(rf"\p{{Script={script}}}" for script in scripts(lang))
+def _of_code(code: str) -> tuple[str, ...]:
+    """Returns the scripts of Unicode that a code of ISO 15924 stands for."""
+    code = code.title()
+    if code in _SEVERAL:
+        return _SEVERAL[code]
+    if not regex.fullmatch("[A-Z][a-z]{3}", code) or code in _NONE:
+        return ()
+    try:
+        regex.compile(rf"\p{{Script={code}}}")
+    except regex.error:
+        return ()
+    return (code,)
+
+
+@cache
+def _letters(codes: tuple[str, ...]) -> "regex.Pattern[str]":
+    inside = "".join(rf"\p{{Script={code}}}" for code in codes)
     return regex.compile(rf"[[{inside}]&&\p{{L}}]", regex.V1)
 
 
@@ -58,4 +98,9 @@ def script_share(text: str, lang: str) -> float | None:
     total = len(regex.findall(r"\p{L}", text))
     if not total or not scripts(lang):
         return None
-    return len(_letters(lang).findall(text)) / total
+    return len(_letters(scripts(lang)).findall(text)) / total
+
+
+def is_written_in(text: str, codes: tuple[str, ...]) -> bool:
+    """Whether a text has a letter of any of these scripts."""
+    return _letters(codes).search(text) is not None

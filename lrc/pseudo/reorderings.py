@@ -15,6 +15,8 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_skeleton
 from babel.numbers import format_decimal, get_group_symbol
 
+from lrc_runtime.languages import canonical, find_lang
+
 from ..data.examples import Pair
 from .alike import WORD, Likeness, Sentence, alike
 from .entities import DATES
@@ -88,15 +90,16 @@ class Formats:
     """A language's conjunctions and forms of dates and numbers.
 
     Args:
-        lang: ISO 639 code.
+        lang: Tag of BCP 47.
     """
 
     def __init__(self, lang: str) -> None:
         try:
-            self._locale: Locale | None = Locale.parse(lang)
+            self._locale: Locale | None = Locale.parse(canonical(lang), sep="-")
         except (UnknownLocaleError, ValueError):
             self._locale = None
-        self._digits = _DIGITS.get(lang, "")
+        known = find_lang(lang, _DIGITS)
+        self._digits = "" if known is None else _DIGITS[known]
         self._conjunction = ""
         self._months: dict[str, int] = {}
         if self._locale is not None:

@@ -148,8 +148,7 @@ def _cell(path: Path, document: Mapping[str, Any], variant: str, given: Mapping[
         langs = split_langs(langs) if isinstance(langs, str) else list(langs)
         test = document.get("test", {})
         test_langs = list(test.get("langs", langs))
-        check_langs(task, langs)
-        check_langs(task, test_langs)
+        langs, test_langs = check_langs(task, langs), check_langs(task, test_langs)
         settings = {"shots": 64, "seed": 0, "batch_size": 0, "device": "auto", "precision": "auto", **given}
         settings.setdefault("draw_seed", settings["seed"])
         if "pseudo" in settings:
