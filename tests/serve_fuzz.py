@@ -26,6 +26,9 @@ OTHER_PATHS = [
     "/../x",
     "/%00",
 ]
+# Tags in every spelling, and what is none.
+LANGS = ["hi", "ar", "en", "zh-Hant", "xx", "pt_BR", "DEU", "iw", "zh-yue-HK", "sh", "i-klingon", "x-own", "german"]
+LANGS += ["de-u-co-phonebk", "", "-", "de-", "german!", "d\u00e9", "de\n", "\u0130s", "x" * 9, "a" + "-b" * 40]
 METHODS = ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "QUERY"]
 NAMES = ["question", "context", "first", "second", "items", "top_k", "lang", "bundle", "colour", "__proto__", ""]
 TYPES = ["application/json", "application/json; charset=utf-16", "text/plain", "multipart/form-data", "", "a/b/c;;"]
@@ -50,7 +53,7 @@ def valid(path: str, chance: random.Random) -> dict[str, Any]:
     items = [{name: text(chance) for name in names} for _ in range(chance.choice((1, 1, 2, 5)))]
     body: dict[str, Any] = {"items": items} if path.endswith("batch") else items[0]
     if chance.random() < 0.3:
-        body["lang"] = chance.choice(("hi", "ar", "en", "zh-Hant", "xx"))
+        body["lang"] = chance.choice(LANGS)
     if chance.random() < 0.3 and "answer" in path:
         body["top_k"] = chance.choice((1, 2, 100))
     return body

@@ -36,7 +36,7 @@ def find_lang(tag: str, known: Iterable[str]) -> str | None:
 
     Case and underscores do not matter, and old and three-letter codes count as those of today. A tag that is more exact
     than what is known means the next less exact one (RFC 4647, lookup): de-AT means de, zh-Hans-CN means zh-Hans, or
-    else zh.
+    else zh. One that is less exact means the first that is more so (RFC 4647, filtering): pt means pt-BR.
 
     Args:
         tag: A language tag; any other text means itself alone.
@@ -47,14 +47,15 @@ def find_lang(tag: str, known: Iterable[str]) -> str | None:
         return None
     if tag in spelled:
         return tag
-    # Of two spellings of one language the first counts.
-    named = {canonical(one): one for one in reversed(spelled)}
-    wanted = canonical(tag)
+    named: dict[str, str] = {}
+    for one in spelled:
+        named.setdefault(canonical(one), one)
+    asked = wanted = canonical(tag)
     while wanted:
         if wanted in named:
             return named[wanted]
         wanted = wanted.rpartition("-")[0]
-    return None
+    return next((one for name, one in named.items() if name.startswith(f"{asked}-")), None)
 
 
 def canonical(tag: str) -> str:

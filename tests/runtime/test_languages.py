@@ -39,6 +39,13 @@ def test_others_find_nothing(tag: str) -> None:
     assert find_lang(tag, []) is None
 
 
+def test_a_less_exact_tag_finds_the_first_more_exact_one() -> None:
+    known = ["zh-Hant", "zh_Hans", "pt_BR", "sr-Latn-RS"]
+    assert [find_lang(tag, known) for tag in ("zh", "zh-Hans", "por", "sr", "sr-Latn", "sr-Cyrl", "pt-PT", "p")] == [
+        *("zh-Hant", "zh_Hans", "pt_BR", "sr-Latn-RS", "sr-Latn-RS", None, None, None)
+    ]
+
+
 @pytest.mark.parametrize("lang", ["ar", "AR", "ar-EG", "ar_SA", "ara", "arb", "arb_Arab"])
 def test_a_language_is_calibrated_in_any_spelling(lang: str) -> None:
     calibration = Calibration(languages={"ar": 1.5, "arz": -1.0})
@@ -50,7 +57,7 @@ def test_a_language_is_calibrated_in_any_spelling(lang: str) -> None:
 def test_what_is_no_tag_is_refused(lang: str, qa_bundle: Path, pair_bundle: Path) -> None:
     qa, pairs = lrc_runtime.load_question_answerer(qa_bundle), lrc_runtime.load_paraphrase_detector(pair_bundle)
     for call in (lambda: qa.answer("?", CONTEXT, lang=lang), lambda: pairs.compare("a", "b", lang=lang)):
-        with pytest.raises(InputError, match="^lang: .* is no language tag") as caught:
+        with pytest.raises(InputError, match=r"^lang: .* is no language tag") as caught:
             call()
         assert "\n" not in str(caught.value)
 

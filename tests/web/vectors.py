@@ -146,7 +146,23 @@ def _languages() -> list[list[Any]]:
     """Returns what tags mean among known ones: of every language that CLDR has data of, in two and three letters."""
     codes = sorted({name.partition("_")[0] for name in locale_identifiers()})
     every = [*codes, *(langcodes.Language.get(code).to_alpha3() for code in codes if len(code) == 2)]
-    known = ["de", "pt", "zh", "zh-Hans", "sr_Latn", "he", "sw", "SW-CD", "german!", "no", "twi", "ar", "en-GB"]
+    known = [
+        "de",
+        "pt",
+        "zh",
+        "zh-Hans",
+        "sr_Latn",
+        "he",
+        "sw",
+        "SW-CD",
+        "german!",
+        "no",
+        "twi",
+        "ar",
+        "en-GB",
+        "uz_Latn",
+        "fil-PH",
+    ]
     found = [[tag, known, find_lang(tag, known)] for tag in (*_TAGS, *locale_identifiers())]
     return found + [[tag, codes, find_lang(tag, codes)] for tag in every] + [["de", [], None]]
 

@@ -30,17 +30,18 @@ export function checkLang(tag) {
 /**
  * @param {string} tag A language tag; any other text means itself alone.
  * @param {Iterable<string>} known The known languages, in any spelling.
- * @returns {string | undefined} Which of them it means: de-AT means de, zh-Hans-CN means zh-Hans, or else zh.
+ * @returns {string | undefined} Which of them it means: de-AT means de, zh-Hans-CN means zh-Hans, or else zh; pt, where
+ *   there is none, means pt-BR.
  */
 export function findLang(tag, known) {
   const spelled = [...known];
   if (spelled.includes(tag)) return tag;
-  // Of two spellings of one language the first counts.
-  const named = new Map(spelled.reverse().map((one) => [canonical(one), one]));
-  for (let wanted = canonical(tag); wanted; wanted = wanted.slice(0, Math.max(0, wanted.lastIndexOf("-")))) {
-    if (named.has(wanted)) return named.get(wanted);
+  const asked = canonical(tag);
+  const names = spelled.map(canonical);
+  for (let wanted = asked; wanted; wanted = wanted.slice(0, Math.max(0, wanted.lastIndexOf("-")))) {
+    if (names.includes(wanted)) return spelled[names.indexOf(wanted)];
   }
-  return undefined;
+  return spelled[names.findIndex((name) => name.startsWith(`${asked}-`))];
 }
 
 /**
