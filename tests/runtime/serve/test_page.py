@@ -10,6 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect, sync_playwright
 
+from tests.fuzz import resign
 from tests.runtime.serve.server import PATIENCE, Server, start
 
 CHROMIUM = os.environ.get("LRC_CHROMIUM") or shutil.which("chromium")
@@ -163,6 +164,21 @@ def test_the_page_asks_for_the_token(qa_bundle: Path, browse: Open, tmp_path: Pa
             page.keyboard.press("Enter")
         expect(page.locator("#bundle option")).to_have_text([qa_bundle.name])
         expect(page.locator("#sign-in")).to_be_hidden()
+
+
+def test_examples_and_languages_meet_in_any_spelling(browse: Open, qa_copy: Path, tmp_path: Path) -> None:
+    resign(qa_copy, {"languages": ["AR", "hi_IN", "zh-Hans", "sr_Latn"]})
+    with start(tmp_path / "log", str(qa_copy)) as server:
+        page = browse(server)
+        names = ["not said", "Arabic", "Hindi (India)", "Simplified Chinese", "Serbian (Latin)"]
+        expect(page.locator("#lang option")).to_have_text(names)
+        buttons = page.locator("#example-list button")
+        assert buttons.evaluate_all("all => all.map(one => one.lang)") == ["ar", "hi", "zh"]
+        for lang, known in (("ar", "AR"), ("hi", "hi_IN"), ("zh", "zh-Hans")):
+            page.reload()
+            page.locator(f"#example-list button[lang={lang}]").click()
+            expect(page.locator("#lang")).to_have_value(known)
+            expect(page.locator("#error")).to_be_hidden()
 
 
 @pytest.mark.slow
