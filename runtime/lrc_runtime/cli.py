@@ -79,6 +79,8 @@ SERVE_HELP = {
     "allow_host": "Name by which the service is reached; repeatable.",
     "max_bytes": "Largest body of a request.",
     "timeout": "Seconds in which a request is read and answered.",
+    "head_timeout": "Seconds in which a client must send the head of a request, or take something of its answer.",
+    "connections": "Connections at once; 0 takes what the limit of open files allows, at most 1000.",
     "queue": "Requests in flight; one more is answered with 429.",
     "batch": "Texts of different requests in one call of a model.",
     "workers": "Calls of models that run at once.",

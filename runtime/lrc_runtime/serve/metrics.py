@@ -27,6 +27,13 @@ class Metrics:
             "lrc_requests_in_flight", "Requests that are waiting or being answered.", registry=self._registry
         )
         self.waiting = Gauge("lrc_queue_waiting", "Requests that wait for a model.", registry=self._registry)
+        self.connections = Gauge("lrc_connections", "Connections that are open.", registry=self._registry)
+        self.closed = Counter(
+            "lrc_connections_closed",
+            "Connections closed because a client was late, or to make room for another.",
+            ("reason",),
+            registry=self._registry,
+        )
         self.batches = Histogram(
             "lrc_batch_requests",
             "Requests answered in one call of a model.",

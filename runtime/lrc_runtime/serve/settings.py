@@ -24,6 +24,8 @@ class Settings:
             loopback only, other names are refused; elsewhere every name will do unless some are given.
         max_bytes: Largest body of a request.
         timeout: Seconds in which a request is read and answered.
+        head_timeout: Seconds in which a client must send the head of a request, or take something of its answer.
+        connections: Connections at once; 0 takes what the limit of open files allows, at most 1000.
         queue: Requests that are waiting or being answered; one more is answered with 429.
         batch: Texts of different requests that are answered in one call of a model; 1 keeps requests apart.
         workers: Calls of models that run at once.
@@ -42,6 +44,8 @@ class Settings:
     allow_host: tuple[str, ...] = ()
     max_bytes: int = 1_000_000
     timeout: float = 30.0
+    head_timeout: float = 10.0
+    connections: int = 0
     queue: int = 128
     batch: int = 1
     workers: int = 2
@@ -58,8 +62,10 @@ class Settings:
                 )
         if self.port > 65535:
             raise InputError(f"--port must be at most 65535, found {self.port}")
-        if not 0 < self.timeout < float("inf"):
-            raise InputError(f"--timeout must be a positive number of seconds, found {self.timeout!r}")
+        for name in ("timeout", "head_timeout"):
+            if not 0 < getattr(self, name) < float("inf"):
+                flag = name.replace("_", "-")
+                raise InputError(f"--{flag} must be a positive number of seconds, found {getattr(self, name)!r}")
         for origin in self.allow_origin:
             if origin != "*" and not origin.startswith(("http://", "https://")):
                 raise InputError(f"--allow-origin {origin}: give an origin such as https://example.org, or *")

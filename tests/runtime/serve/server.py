@@ -116,7 +116,13 @@ class Server:
             self.stop()
 
 
-def start(log: Path, *arguments: object, token: str | None = None, module: str = "lrc_runtime.cli") -> Server:
+def start(
+    log: Path,
+    *arguments: object,
+    token: str | None = None,
+    module: str = "lrc_runtime.cli",
+    files: int | None = None,
+) -> Server:
     """Starts a server on a free port and returns it when it listens.
 
     Args:
@@ -124,12 +130,15 @@ def start(log: Path, *arguments: object, token: str | None = None, module: str =
         arguments: Of `serve`.
         token: The bearer token, given by the environment.
         module: Whose `main` to run: the runtime's or the compiler's command.
+        files: Limit of open files; that of the tests when None.
     """
     environment = {name: value for name, value in os.environ.items() if name != "LRC_SERVE_TOKEN"}
     if token is not None:
         environment["LRC_SERVE_TOKEN"] = token
     program = f"import sys; from {module} import main; sys.exit(main())"
     command = [sys.executable, "-c", program, "serve", *map(str, arguments)]
+    if files is not None:
+        command = ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", *command]
     with open(log, "w") as stderr:
         process = subprocess.Popen([*command, "--port", "0"], env=environment, stderr=stderr, text=True)
     until = time.monotonic() + PATIENCE
