@@ -21,6 +21,9 @@ FORMAT = "lrc-web"
 FORMAT_VERSION = 1
 # Of onnxruntime-web: its JavaScript, with what starts its WebAssembly inside, and that, for CPUs alone.
 ENGINE_FILES = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
+# The second compressed. Its name does not end in .gz: of such files many servers say that gzip is the encoding of what
+# they send, so that browsers unpack them.
+_ENGINE = f"ort/{ENGINE_FILES[1]}.bin"
 
 _WORKER = "sw.js"
 _PAGE = "index.html"
@@ -78,7 +81,7 @@ def write_web(bundle: Path, out: Path, engine: Path) -> dict[str, int]:
             _write(partial / "bundle" / file, read_file(files, file))
         script, assembly = ((engine / file).read_bytes() for file in ENGINE_FILES)
         _write(partial / "ort" / ENGINE_FILES[0], script)
-        _write(partial / "ort" / f"{ENGINE_FILES[1]}.gz", _compressed(assembly))
+        _write(partial / _ENGINE, _compressed(assembly))
         listed = _describe(partial)
         version = hashlib.sha256(json.dumps(listed, sort_keys=True).encode()).hexdigest()
         document = {
@@ -86,7 +89,7 @@ def write_web(bundle: Path, out: Path, engine: Path) -> dict[str, int]:
             "format_version": FORMAT_VERSION,
             "version": version,
             "bundle": files.sha256(MANIFEST),
-            "engine": f"ort/{ENGINE_FILES[1]}.gz",
+            "engine": _ENGINE,
             "tokenizer": f"bundle/{TOKENIZER}",
             "weights": f"bundle/{WEIGHTS}",
             "card": f"bundle/{CARD}",

@@ -1,10 +1,7 @@
 """The folder in a real browser: it loads once, and answers with the network switched off and the server gone."""
 
-import functools
-import http.server
 import os
 import shutil
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +11,7 @@ from playwright.sync_api import BrowserContext, sync_playwright
 
 import lrc_runtime
 from tests.conftest import lrc, ort_web_or_skip
+from tests.web.hosts import HOSTS, serving
 
 PASSAGES = {
     "ar": ("حملت ليلى الحليب إلى السوق كل صباح، ثم باعت الجبن في القرية.", "من حمل الحليب إلى السوق؟"),
@@ -52,23 +50,28 @@ def folder(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
+# Of each file that the page checked: how many bytes its headers and its content have, and how they are encoded.
+KEPT = """async () => {
+  const cache = await caches.open((await caches.keys())[0]);
+  const files = (await cache.keys()).filter(({ url }) => /\\/(bundle|ort)\\/.*(bin|data|onnx)$/.test(url));
+  return Promise.all(files.map(async (file) => {
+    const { headers } = await cache.match(file);
+    return [headers.get("content-length"), headers.get("content-encoding")];
+  }));
+}"""
 
 
-def test_page_answers_without_a_network(bundle: Path, folder: Path, chromium: BrowserContext) -> None:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=folder))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+@pytest.mark.parametrize("host", HOSTS)
+def test_page_answers_without_a_network(bundle: Path, folder: Path, chromium: BrowserContext, host: str) -> None:
     page = chromium.new_page()
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-    page.goto(f"http://127.0.0.1:{server.server_port}/")
-    page.wait_for_selector(READY)
-    chromium.set_offline(True)
-    server.shutdown()
-    server.server_close()
+    with serving(folder, host) as address:
+        page.goto(address)
+        page.wait_for_selector(READY)
+        chromium.set_offline(True)
+    assert page.evaluate(KEPT) == [[None, None]] * 3
     page.reload()
     page.wait_for_selector(READY)
     expected = lrc_runtime.load_question_answerer(bundle)

@@ -1,11 +1,8 @@
 """The JavaScript as a library: the program of the document, and a bundle of two tasks, in Node.js."""
 
-import functools
-import http.server
 import json
 import shutil
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,24 +11,17 @@ import pytest
 
 import lrc_runtime
 from tests.conftest import EXAMPLES, ROOT, lrc, ort_web_or_skip
+from tests.web.hosts import HOSTS, serving
 
 PAIR = ("Der Zug fuhr von Köln nach Bonn.", "Der Zug fuhr von Bonn nach Köln.")
 # How far int8 scores may lie apart: the engine adds floats in another order.
 ROUNDING = 0.05
 
 
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture
 def address(tmp_path: Path) -> Iterator[str]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=tmp_path))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with serving(tmp_path) as found:
+        yield found
 
 
 @pytest.fixture
@@ -81,6 +71,21 @@ def test_program_of_the_document_gives_what_python_gives(
     assert (nothing["text"], nothing["score"], nothing["noAnswer"]) == ("", 0, 1)
     assert wrong == "the bundle has no task that compares sentences; it has qa"
     assert "lone surrogate" in refused
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_every_host_hands_it_out(qa_bundle: Path, node: Node, tmp_path: Path, host: str) -> None:
+    lrc("web", qa_bundle, "--out", tmp_path / "site")
+    question, context = "किसने घर बेचा?", "रवि ने घर बेचा। باع الرجل البيت."
+    with serving(tmp_path, host) as found:
+        result = node(
+            f"""import {{ load }} from "./site/lrc/index.js";
+            const lrc = await load("{found}/site/");
+            console.log((await lrc.answer({json.dumps(question)}, {json.dumps(context)})).text);"""
+        )
+    assert result.returncode == 0, result.stderr
+    with lrc_runtime.load_question_answerer(qa_bundle) as qa:
+        assert result.stdout.rstrip("\n") == qa.answer(question, context).text
 
 
 def test_sentences_are_compared(pair_bundle: Path, address: str, node: Node, tmp_path: Path) -> None:

@@ -57,8 +57,10 @@ export class Files {
       await this._cache?.delete(url);
       throw new BundleError(`${url}: does not match its SHA-256 in ${MANIFEST}; reload the page, or copy the folder again`);
     }
+    // Of the headers, length and encoding tell of what was sent, not of this content.
+    const headers = { "content-type": response.headers.get("content-type") ?? "application/octet-stream" };
     // A full disk is no reason not to answer.
-    if (!kept) await this._cache?.put(url, new Response(content, { headers: response.headers })).catch(() => undefined);
+    if (!kept) await this._cache?.put(url, new Response(content, { headers })).catch(() => undefined);
     return content;
   }
 }
