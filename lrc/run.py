@@ -2,6 +2,7 @@
 
 settings.json          resolved settings, seed and versions
 shots.json             for each language the ids of the drawn shots
+seen.json              digests of all texts that it was trained on
 adapter.safetensors    prefixes, LoRA factors and head
 metrics.json           scores on dev examples, loss over the steps, time
 checkpoint.safetensors while the run is unfinished: the trained tensors and the optimiser's state
@@ -20,14 +21,17 @@ from lrc_runtime.encoding import TextEncoder
 from lrc_runtime.manifest import Decoding, Windowing
 
 from .backbone import Backbone, load_backbone
+from .data.overlap import Seen, Trained
+from .data.shots import read_shots
 from .data.tasks import QA
 from .errors import UserError
-from .files import read_json, write_file
+from .files import read_json, write_file, write_json
 from .model import TaskModel, build_model
 from .settings import TrainSettings
 
 SETTINGS = "settings.json"
 SHOTS = "shots.json"
+SEEN = "seen.json"
 ADAPTER = "adapter.safetensors"
 METRICS = "metrics.json"
 CHECKPOINT = "checkpoint.safetensors"
@@ -39,7 +43,7 @@ class Run:
 
     folder: Path
     settings: TrainSettings
-    shots: dict[str, list[str]]
+    trained: Trained
     metrics: dict[str, Any]
     backbone: Backbone
     model: TaskModel
@@ -95,7 +99,29 @@ def load_run(folder: Path) -> Run:
         model = build_model(backbone, settings, state=state)
     except (ValueError, RuntimeError) as error:
         raise UserError(f"{folder / ADAPTER}: does not fit its settings ({error}); train the run again") from error
-    return Run(folder, settings, read_json(folder / SHOTS), read_json(folder / METRICS), backbone, model)
+    return Run(folder, settings, read_trained(folder), read_json(folder / METRICS), backbone, model)
+
+
+def write_trained(folder: Path, shots: dict[str, list[str]], seen: Seen) -> None:
+    """Writes what a run is trained on: the ids of its shots, and all texts as digests."""
+    write_json(folder / SHOTS, shots)
+    write_json(folder / SEEN, {"texts": seen.to_text()})
+
+
+def read_trained(folder: Path) -> Trained:
+    """Reads what `write_trained` wrote; runs of lrc 0.1 have no digests.
+
+    Raises:
+        UserError: If a file is damaged.
+    """
+    path = folder / SEEN
+    seen = None
+    if path.is_file():
+        try:
+            seen = Seen.from_text(read_json(path)["texts"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{path}: damaged ({error}); train the run again") from error
+    return Trained(read_shots(folder / SHOTS), seen)
 
 
 def save_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, Any] | None = None) -> None:

@@ -13,8 +13,8 @@ from lrc_runtime.encoding import TextEncoder
 from lrc_runtime.manifest import Decoding
 
 from . import run as run_folder
-from .data.examples import Example, Pair, Question
-from .data.tasks import LABELS, find_task
+from .data.examples import LABELS, Example, Pair, Question
+from .data.tasks import find_task
 from .metrics import span_scores
 from .model import TaskModel
 from .prefix import any_shape

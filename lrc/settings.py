@@ -5,6 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from lrc_runtime.languages import check_lang
+
+from .data.identity import AUTO, ROWS
 from .errors import UserError
 
 FORMAT_VERSION = 1
@@ -36,6 +39,7 @@ class TrainSettings:
         dev: Pattern of the user's own dev files.
         columns: Names of the columns in the user's own files, where they are not lrc's.
         shots_file: File of the ids of the shots, where they were not drawn.
+        ids: What the ids of the user's own files are taken for, see `lrc.data.identity`.
         source: File of labels in a high-resource language.
         source_lang: Its language.
         source_limit: Labels taken from it.
@@ -100,6 +104,7 @@ class TrainSettings:
     dev: str | None = None
     columns: dict[str, str] | None = None
     shots_file: str | None = None
+    ids: str = AUTO
     source: str | None = None
     source_lang: str = "en"
     source_limit: int | None = None
@@ -196,6 +201,8 @@ class TrainSettings:
             values["align"] = [f"cosine:{weight}"]
         # Runs that know no seed of the draw drew by their own.
         values.setdefault("draw_seed", values.get("seed", 0))
+        # Runs of before took the number of a row for its id.
+        values.setdefault("ids", ROWS)
         known = {item.name for item in fields(cls)}
         if not set(values) <= known:
             raise UserError(f"{where}: unknown settings {sorted(set(values) - known)}; train the run again")
@@ -206,8 +213,15 @@ class TrainSettings:
 
 
 def split_langs(text: str | None) -> list[str]:
-    """Splits `--langs`; an empty list stands for the default."""
-    return list(dict.fromkeys(lang.strip() for lang in (text or "").split(",") if lang.strip()))
+    """Splits `--langs`; an empty list stands for the default.
+
+    Raises:
+        InputError: If one is no language tag.
+    """
+    langs = list(dict.fromkeys(lang.strip() for lang in (text or "").split(",") if lang.strip()))
+    for lang in langs:
+        check_lang(lang, "--langs")
+    return langs
 
 
 def split_columns(text: str | None) -> dict[str, str] | None:

@@ -28,6 +28,7 @@ from .build import Build
 from .card import model_card
 from .gate import Scored
 from .lookup import lookup_graph
+from .naming import take_name
 
 # Smaller constants stay in the graph.
 _LEAST_BYTES = 1024
@@ -95,12 +96,12 @@ def share_weights(models: Mapping[str, onnx.ModelProto], folder: Path) -> None:
 def place(folder: Path, out: Path, archive: bool) -> None:
     """Gives a finished folder its final name, or makes one file of it that appears whole."""
     if not archive:
-        folder.rename(out)
+        take_name(folder, out)
         return
     file = folder.with_name(f"{folder.name}.archive")
     try:
         write_archive(folder, file)
-        file.rename(out)
+        take_name(file, out)
     finally:
         file.unlink(missing_ok=True)
 

@@ -17,6 +17,8 @@ from lrc_runtime.errors import BundleError
 from lrc_runtime.files import Folder, open_files, read_file
 from lrc_runtime.manifest import CARD, MANIFEST, TOKENIZER, WEIGHTS, model_file, other_tasks, read_manifest, verify
 
+from .naming import take_name
+
 FORMAT = "lrc-web"
 FORMAT_VERSION = 1
 # Of onnxruntime-web: its JavaScript, with what starts its WebAssembly inside, and that, for CPUs alone.
@@ -115,7 +117,7 @@ def write_web(bundle: Path, out: Path, engine: Path) -> dict[str, int]:
         # Browsers notice a new folder by the changed bytes of its service worker.
         _write(partial / _WORKER, worker.replace(_VERSION_MARK, version.encode()))
         sizes = {name: entry["bytes"] for name, entry in _describe(partial).items()}
-        partial.rename(out)
+        take_name(partial, out)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return sizes

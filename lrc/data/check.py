@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,10 @@ from tokenizers import Tokenizer
 
 from ..errors import UserError
 from .examples import BadExamples, Example, Pair, Question, short, texts_of
-from .lines import read_lines
+from .identity import SHARED, is_text_id, tell_apart
 from .offsets import repair
 from .readers import Columns, answer_fault, scan_pairs, scan_questions
+from .rows import read_rows
 from .scripts import script_share
 from .tasks import PARAPHRASE, QA
 from .writers import write_pairs, write_questions
@@ -22,6 +23,8 @@ from .writers import write_pairs, write_questions
 _LEAST_LABEL_SHARE = 0.2
 _LEAST_SCRIPT_SHARE = 0.3
 _MOST_UNKNOWN = 0.01
+# A language, with a script and a region or not.
+_TAG = r"(?:[a-z]{2,3}|[A-Z]{2})(?:[-_][A-Za-z]{4})?(?:[-_](?:[A-Za-z]{2}|[0-9]{3}))?"
 _LEAKAGE = "shared with another file"
 
 
@@ -128,7 +131,8 @@ def _read(report: Report, columns: Columns | None) -> list[Example]:
 
 
 def _duplicates(report: Report, examples: Sequence[Example]) -> None:
-    ids = Counter(example.id for example in examples)
+    # What has no id of its own is found below, by its text.
+    ids = Counter(example.id for example in examples if not is_text_id(example.id))
     report.findings["duplicate id"] += [f"{identity}: {count} times" for identity, count in ids.items() if count > 1]
     texts: dict[tuple[str, ...], Example] = {}
     for example in examples:
@@ -220,7 +224,7 @@ def _fix(report: Report, examples: Sequence[Example]) -> None:
     if target.exists():
         raise UserError(f"{target}: exists already; move it away first")
     whole: list[Example] = []
-    for example in _without_repeats(examples):
+    for example in tell_apart(examples, report.path.name, SHARED, BadExamples(True)):
         if isinstance(example, Pair):
             if "NS" not in (example.first.strip(), example.second.strip()):
                 whole.append(example)
@@ -233,32 +237,17 @@ def _fix(report: Report, examples: Sequence[Example]) -> None:
     report.fixed = target
 
 
-def _without_repeats(examples: Sequence[Example]) -> Iterator[Example]:
-    seen = set()
-    for example in examples:
-        if example.id not in seen:
-            yield example
-        seen.add(example.id)
-
-
 def guess_kind(path: Path, columns: Columns | None) -> str:
-    """Tells pairs from questions by the columns; SQuAD JSON holds questions."""
-    if path.suffix == ".json":
-        return QA
+    """Tells pairs from questions by the columns of the first row."""
     if columns:
         return PARAPHRASE if "sentence1" in columns or "sentence2" in columns else QA
-    if path.suffix == ".parquet":
-        from .rows import read_rows
-
-        _, row = next(iter(read_rows(str(path), "train", BadExamples(True))), ("", {}))
-        return PARAPHRASE if "sentence1" in row else QA
-    _, first = next(iter(read_lines(path, BadExamples(True))), (1, ""))
-    return PARAPHRASE if "sentence1" in first else QA
+    _, row = next(read_rows(str(path), "train", BadExamples(True)), ("", {}))
+    return PARAPHRASE if "sentence1" in row else QA
 
 
 def _lang(path: Path) -> str:
     """Reads the language off names such as `xquad.hi.json`, `test-context-hi-question-en.json` or `hi/test_2k.tsv`."""
-    found = re.search(r"context-([a-z]{2,3})-", path.name) or re.search(r"[.\-_]([a-z]{2,3})[.\-_]", path.name)
-    if found:
-        return found.group(1)
-    return path.parent.name if re.fullmatch(r"[a-z]{2,3}", path.parent.name) else ""
+    for pattern in (rf"context-({_TAG})-question", rf"\.({_TAG})\.", r"[.\-_]([a-z]{2,3})[.\-_]"):
+        if found := re.search(pattern, path.name):
+            return found.group(1)
+    return path.parent.name if re.fullmatch(_TAG, path.parent.name) else ""

@@ -10,7 +10,7 @@ class Question:
     """A question with its context.
 
     Attributes:
-        id: Shared by the same question in every language.
+        id: Tells it from others, and is shared by the same question in every language; see `lrc.data.identity`.
         lang: Language of the context.
         title: The article.
         question: The question.
@@ -39,6 +39,9 @@ class Pair:
 
 Example = Question | Pair
 
+# Names of the labels of pairs, in their order.
+LABELS = ["different", "paraphrase"]
+
 
 def texts_of(example: Example) -> tuple[str, str]:
     """Returns question and context, or the two sentences."""
@@ -48,11 +51,22 @@ def texts_of(example: Example) -> tuple[str, str]:
 
 
 class BadExamples:
-    """Refuses a bad example, or counts and drops it where the user asked for that."""
+    """Refuses a bad example, or counts and drops it where the user asked for that.
+
+    Attributes:
+        count: Examples that were dropped.
+        notices: What was noticed beside.
+    """
 
     def __init__(self, skip: bool) -> None:
         self._skip = skip
         self.count = 0
+        self.notices: list[str] = []
+
+    def notice(self, message: str) -> None:
+        """Takes note of what is odd about a file but harms no example, for the command to say."""
+        if message not in self.notices:
+            self.notices.append(message)
 
     def found(self, message: str) -> None:
         """Takes note of a bad example.

@@ -10,6 +10,7 @@ from .examples import BadExamples
 # Longest line that is taken for text rather than for a mistake.
 LONGEST_LINE = 16 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def read_lines(path: Path, bad: BadExamples, longest: int = LONGEST_LINE) -> Iterator[tuple[int, str]]:
@@ -28,12 +29,19 @@ def read_lines(path: Path, bad: BadExamples, longest: int = LONGEST_LINE) -> Ite
     """
     try:
         with path.open("rb") as file:
+            _refuse_utf16(path, file.peek(2)[:2])
             for number, raw in _raw_lines(file, longest):
                 text = _decode(path, number, raw, longest, bad)
                 if text is not None:
                     yield number, text
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from error
+
+
+def _refuse_utf16(path: Path, begin: bytes) -> None:
+    """Says of the "Unicode text" of Windows programs what it is."""
+    if begin in _UTF16:
+        raise UserError(f"{path}: is UTF-16 text; save it as UTF-8 (in Excel: CSV UTF-8)")
 
 
 def _raw_lines(file: BinaryIO, longest: int) -> Iterator[tuple[int, bytes]]:
@@ -73,6 +81,7 @@ def read_text(path: Path) -> str:
         raw = path.read_bytes().removeprefix(_BOM)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from error
+    _refuse_utf16(path, raw[:2])
     if b"\0" in raw:
         line = raw.count(b"\n", 0, raw.index(b"\0")) + 1
         raise UserError(f"{path}: line {line}: holds a NUL byte; is this a text file in UTF-8?")

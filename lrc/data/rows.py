@@ -2,16 +2,16 @@
 
 import csv
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from ..errors import UserError
 from ..extras import require
 from .examples import BadExamples, short
+from .json_rows import Row, json_rows
 from .lines import LONGEST_LINE, read_lines
 
-Row = tuple[str, dict[str, Any]]
 # A reference to a data set, in the place of a file name.
 HUB = "hf:"
 _ROWS_A_BATCH = 1024
@@ -32,10 +32,15 @@ def read_rows(source: str, split: str, bad: BadExamples) -> Iterator[Row]:
     if source.startswith(HUB):
         return _hub(source, split)
     path = Path(source)
-    readers = {".jsonl": _jsonl, ".csv": _csv, ".tsv": _tsv, ".parquet": _parquet}
+    readers = {".json": _json, ".jsonl": _jsonl, ".csv": _csv, ".tsv": _tsv, ".parquet": _parquet}
     if path.suffix not in readers:
-        raise UserError(f"{path}: unknown format; name it {', '.join(readers)} or, for SQuAD JSON, .json")
+        raise UserError(f"{path}: unknown format; name it {', '.join(readers)}")
     return readers[path.suffix](path, bad)
+
+
+def _json(path: Path, bad: BadExamples) -> Iterator[Row]:
+    rows = json_rows(path, bad)
+    return _jsonl(path, bad) if rows is None else rows
 
 
 def _jsonl(path: Path, bad: BadExamples) -> Iterator[Row]:
@@ -45,8 +50,9 @@ def _jsonl(path: Path, bad: BadExamples) -> Iterator[Row]:
         where = f"{path}: line {number}"
         try:
             row = json.loads(line)
-        except ValueError as error:
-            bad.found(f"{where}: not JSON ({error})")
+        except (ValueError, RecursionError) as error:
+            reason = "nested too deeply" if isinstance(error, RecursionError) else error
+            bad.found(f"{where}: not JSON ({reason})")
             continue
         if isinstance(row, dict):
             yield where, row
@@ -66,7 +72,7 @@ def _tsv(path: Path, bad: BadExamples) -> Iterator[Row]:
 
 
 def _csv(path: Path, bad: BadExamples) -> Iterator[Row]:
-    """Comma-separated values with quoting; a semicolon or a tab where the header has more of these."""
+    """Values with quoting, between commas, or what the header has more of, or what Excel says in a line of its own."""
     csv.field_size_limit(LONGEST_LINE)
     pulled: list[int] = []
 
@@ -77,15 +83,19 @@ def _csv(path: Path, bad: BadExamples) -> Iterator[Row]:
 
     lines = text()
     first = next(lines, "")
-    delimiter = max(",;\t", key=first.count)
-    header = _header(f"{path}: line 1", next(csv.reader([first], delimiter=delimiter), []))
+    said = re.fullmatch(r"sep=(.)\n", first)
+    if said:
+        first = next(lines, "")
+    delimiter = said.group(1) if said else max(",;\t", key=first.count)
+    header = _header(f"{path}: line {2 if said else 1}", next(csv.reader([first], delimiter=delimiter), []))
     pulled.clear()
     try:
         for cells in csv.reader(lines, delimiter=delimiter, strict=True):
             # A quoted cell may hold line ends: the row is named by its first line.
             where = f"{path}: line {pulled[0]}"
             pulled.clear()
-            if cells:
+            # Spreadsheets write rows of empty cells below a table.
+            if any(cells):
                 yield from _row(where, header, cells, bad)
     except csv.Error as error:
         raise UserError(f"{path}: line {pulled[0] if pulled else 1}: not CSV ({error})") from error
@@ -93,14 +103,16 @@ def _csv(path: Path, bad: BadExamples) -> Iterator[Row]:
 
 def _header(where: str, names: list[str]) -> list[str]:
     names = [name.strip() for name in names]
-    if not names or not all(names) or len(set(names)) != len(names):
+    named = [name for name in names if name]
+    if not named or len(set(named)) != len(named):
         raise UserError(f"{where}: expected a header of distinct column names, found {short(' | '.join(names))}")
     return names
 
 
 def _row(where: str, header: list[str], cells: list[str], bad: BadExamples) -> Iterator[Row]:
     if len(cells) == len(header):
-        yield where, dict(zip(header, cells, strict=True))
+        # A column without a name is the index that pandas writes, or what a spreadsheet has beside its table.
+        yield where, {name: cell for name, cell in zip(header, cells, strict=True) if name}
     else:
         bad.found(
             f"{where}: expected {len(header)} columns ({', '.join(header)}), found {len(cells)}:"

@@ -8,14 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lrc_runtime.languages import find_lang
+
 from ..errors import UserError
 from .examples import BadExamples, Example, Question
+from .identity import AUTO, SHARED
 from .readers import read_pairs, read_questions
 from .shots import rank
 
 QA = "qa"
 PARAPHRASE = "paraphrase"
-LABELS = ["different", "paraphrase"]
 
 
 @dataclass(frozen=True)
@@ -102,11 +104,18 @@ def find_task(name: str) -> Task:
 
 
 def read_source(
-    task: Task, source: str | Path, lang: str, bad: BadExamples, columns: Mapping[str, str] | None, split: str
+    task: Task,
+    source: str | Path,
+    lang: str,
+    bad: BadExamples,
+    columns: Mapping[str, str] | None,
+    split: str,
+    ids: str = AUTO,
+    several: bool = False,
 ) -> list[Example]:
     """Reads examples of a task's kind from a file or `hf:REPO[:config][@split]`, see `lrc.data.readers`."""
     read = read_questions if task.kind == QA else read_pairs
-    return list(read(source, lang, bad, columns, split))
+    return list(read(source, lang, bad, columns, split, ids, several))
 
 
 def read_own(
@@ -117,6 +126,7 @@ def read_own(
     bad: BadExamples,
     columns: Mapping[str, str] | None,
     split: str,
+    ids: str = AUTO,
 ) -> dict[str, list[Example]]:
     """Reads a user's own examples, one source a language where the pattern holds `{lang}`.
 
@@ -125,7 +135,11 @@ def read_own(
     """
     if "{lang}" not in pattern and len(langs) > 1:
         raise UserError(f"{flag} {pattern}: write {{lang}} in the name where several --langs are given")
-    return {lang: read_source(task, pattern.replace("{lang}", lang), lang, bad, columns, split) for lang in langs}
+    several = len(langs) > 1
+    return {
+        lang: read_source(task, pattern.replace("{lang}", lang), lang, bad, columns, split, ids, several)
+        for lang in langs
+    }
 
 
 def data_root(data_dir: str | None, exists: bool = True) -> Path:
@@ -155,17 +169,23 @@ def read_test(task: Task, root: Path, lang: str, bad: BadExamples) -> list[Examp
     return [example for example in examples if _is_test(example)] if task.shared_file else examples
 
 
-def check_langs(task: Task, langs: Sequence[str]) -> None:
+def check_langs(task: Task, langs: Sequence[str]) -> list[str]:
     """Refuses languages that a task does not have.
+
+    Returns:
+        Each language once, as the task calls it; as it was given where the data are the user's own.
 
     Raises:
         UserError: If there is one, or none at all.
     """
     if not langs:
         raise UserError("--langs: name at least one language, such as --langs de,hi")
-    unknown = [lang for lang in langs if task.langs and lang not in task.langs]
-    if unknown:
+    if not task.langs:
+        return list(langs)
+    named = {lang: find_lang(lang, task.langs) for lang in langs}
+    if unknown := [lang for lang, known in named.items() if known is None]:
         raise UserError(f"--langs {','.join(unknown)}: {task.name} has {', '.join(task.langs)}")
+    return list(dict.fromkeys(known for known in named.values() if known is not None))
 
 
 def present_langs(task: Task, root: Path) -> list[str]:
@@ -184,7 +204,7 @@ def _read(
             f"--data-dir {root}: has no {path.relative_to(root)}; put the official {task.name} files there,"
             " or leave this language out of --langs"
         )
-    return read_source(task, path, lang, bad, None, "train")
+    return read_source(task, path, lang, bad, None, "train", SHARED)
 
 
 # XQuAD has one file a language. Its 48 articles carry the same titles in the same order in each, so a quarter of

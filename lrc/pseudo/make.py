@@ -18,7 +18,7 @@ from ..data.passages import Passage, read_passages
 from ..data.readers import Columns, answer_fault, scan_pairs, scan_questions
 from ..data.tasks import QA, find_task
 from ..errors import UserError
-from ..files import replace_file
+from ..files import claimed, replace_file
 from .examples import Made, to_row
 from .text import Document, Frequencies, Segmenter
 
@@ -85,7 +85,7 @@ def make(request: Request) -> int:
     bad = BadExamples(request.skip_bad)
     count = 0
     note(f"making {request.generator} from {request.source}; writing to {request.out}")
-    with replace_file(request.out) as file, progress("read", 0) as advance:
+    with claimed(request.out), replace_file(request.out, new=True) as file, progress("read", 0) as advance:
         for made in _generate(request, bad, advance):
             if made.score >= request.least_score:
                 file.write(json.dumps(to_row(made, request.generator), ensure_ascii=False).encode() + b"\n")

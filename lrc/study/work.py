@@ -13,7 +13,7 @@ import torch
 from lrc_runtime.errors import LrcError
 
 from .. import run as run_folder
-from ..data.examples import BadExamples, Example
+from ..data.examples import BadExamples
 from ..data.shots import sample
 from ..data.tasks import find_task
 from ..errors import UserError
@@ -72,8 +72,11 @@ def _test(folder: Path, cell: Cell, row: Row) -> None:
     answerer = torch_answerer(run.model, encoder, decoding, run_folder.is_qa(settings), device, settings.precision)
     task = find_task(settings.task)
     bad = BadExamples(settings.skip_bad)
-    groups = read_examples(task, cell.test_langs, settings.data_dir, cell.test_data, settings.columns, bad)
-    groups = {lang: _chosen(examples, run.shots, cell, lang) for lang, examples in groups.items()}
+    own, columns = cell.test_data is not None, settings.columns
+    groups = read_examples(task, cell.test_langs, settings.data_dir, cell.test_data, columns, bad, settings.ids)
+    if own:
+        groups = run.trained.unseen(groups, bad)
+    groups = {lang: sample(examples, cell.limit, own) for lang, examples in groups.items()}
     for lang, examples in groups.items():
         if not examples:
             raise UserError(f"{task.name} in {lang}: no test example is left that the run has not seen")
@@ -91,7 +94,7 @@ def _test(folder: Path, cell: Cell, row: Row) -> None:
     row.loss = [terms["task"] for terms in metrics["loss"]]
     row.steps, row.train_seconds = metrics["steps"], metrics["seconds"]
     row.trained_share = metrics["trained_share"]
-    row.shot_ids, row.versions = run.shots, settings.versions
+    row.shot_ids, row.versions = dict(run.trained.shots), settings.versions
     # Where the files lay is the machine's own matter.
     row.settings = settings.as_given(cell.settings)
     if device.type == "cuda":
@@ -100,16 +103,6 @@ def _test(folder: Path, cell: Cell, row: Row) -> None:
     else:
         row.device = "cpu"
         row.peak_memory_mb = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
-
-
-def _chosen(examples: list[Example], shots: dict[str, list[str]], cell: Cell, lang: str) -> list[Example]:
-    """Returns the test examples of a language.
-
-    What the run was trained on is dropped from the user's own test files; the official parts are apart.
-    """
-    seen = set(shots.get(lang, [])) if cell.test_data else set()
-    unseen = [example for example in examples if example.id not in seen]
-    return sample(unseen, cell.limit, cell.test_data is not None)
 
 
 def _follow_parent() -> None:

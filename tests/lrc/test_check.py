@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from lrc.cli import app
 from lrc.data.check import Report, check
 from lrc.data.examples import BadExamples
+from lrc.data.identity import text_id
 from lrc.data.offsets import diagnose
 from lrc.data.readers import read_pairs, read_questions
 from lrc.data.scripts import script_share
@@ -104,7 +105,8 @@ def test_pairs_are_looked_over(tmp_path: Path) -> None:
     }
     assert "line 7" in report.findings["unreadable"][0] and "line 8" in report.findings["unreadable"][1]
     assert report.fixed is not None
-    assert [pair.id for pair in read_pairs(report.fixed, "zh", BadExamples(False))] == ["1", "3", "4", "5", "8"]
+    ids = [pair.id for pair in read_pairs(report.fixed, "zh", BadExamples(False))]
+    assert ids == [text_id("你好吗朋友", "朋友你好吗"), "3", "4", "5", "8"]
     assert "5 repeats 1 with the other label" in report.findings["duplicate pair"][0]
 
 

@@ -39,8 +39,8 @@ WANTED = [
     for row in ROWS
 ]
 PAIRS = [
-    Pair("1", "zh", "猫坐在垫子上，很安静。", "垫子上坐着一只安静的猫。", 1),
-    Pair("2", "zh", '他说"好"。', "她说不好。", 0),
+    Pair("p1", "zh", "猫坐在垫子上，很安静。", "垫子上坐着一只安静的猫。", 1),
+    Pair("p2", "zh", '他说"好"。', "她说不好。", 0),
 ]
 
 
@@ -99,23 +99,23 @@ def test_the_same_pairs_come_from_every_format(tmp_path: Path) -> None:
 
 
 def test_csv_cells_may_hold_line_ends_and_rows_are_named_by_their_first(tmp_path: Path) -> None:
-    path = write(tmp_path / "x.csv", 'sentence1,sentence2,label\n"a\nb",c,1\nd,e,2\n')
-    with pytest.raises(UserError, match="line 4: expected the label 0 or 1, found '2'"):
+    path = write(tmp_path / "x.csv", 'id,sentence1,sentence2,label\nx,"a\nb",c,1\ny,d,e,2\n')
+    with pytest.raises(UserError, match="line 4: pair y: expected the label 0 or 1, found '2'"):
         read_pairs(path, "en", refuse())
     bad = BadExamples(True)
-    assert read_pairs(path, "en", bad) == [Pair("1", "en", "a\nb", "c", 1)]
+    assert read_pairs(path, "en", bad) == [Pair("x", "en", "a\nb", "c", 1)]
     assert bad.count == 1
     with pytest.raises(UserError, match="line 2: not CSV"):
         read_pairs(write(path, 'sentence1,sentence2,label\n"a,b,1\n'), "en", refuse())
 
 
 def test_columns_take_other_names(tmp_path: Path) -> None:
-    path = write(tmp_path / "x.csv", "frage,text,antwort\nکجا؟,در تهران است,تهران\n")
+    path = write(tmp_path / "x.csv", "id,frage,text,antwort\nq1,کجا؟,در تهران است,تهران\n")
     columns = {"question": "frage", "context": "text", "answer": "antwort"}
     assert read_questions(path, "fa", refuse(), columns) == [
-        Question("1", "fa", "", "کجا؟", "در تهران است", (("تهران", 3),))
+        Question("q1", "fa", "", "کجا؟", "در تهران است", (("تهران", 3),))
     ]
-    with pytest.raises(UserError, match="no column question, context but frage, text, antwort"):
+    with pytest.raises(UserError, match="no column question, context but id, frage, text, antwort"):
         read_questions(path, "fa", refuse())
     with pytest.raises(UserError, match="--columns question=wo"):
         read_questions(path, "fa", refuse(), {"question": "wo"})
@@ -199,7 +199,7 @@ def test_training_and_scoring_take_unanswerable_questions(tmp_path: Path, tiny: 
         ("cut.jsonl", b'{"sentence1": "a", "sente\n', "line 1: not JSON"),
         ("list.jsonl", b"[1]\n", "line 1: expected a JSON object"),
         ("short.csv", b"sentence1,sentence2,label\na,b\n", "line 2: expected 3 columns"),
-        ("blank.tsv", b"sentence1\tsentence2\tlabel\n \tb\t1\n", "line 2: expected two sentences"),
+        ("blank.tsv", b"sentence1\tsentence2\tlabel\n \tb\t1\n", "line 2: its sentence1 is empty"),
         ("no.csv", b"sentence1,label\na,1\n", "line 2: has no column sentence2 but sentence1, label"),
         ("twice.csv", b"label,label\n", "line 1: expected a header of distinct"),
         ("no.parquet", b"PAR1 nothing", "not Parquet"),

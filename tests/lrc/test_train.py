@@ -22,6 +22,7 @@ def test_run_folder_holds_what_repeats_the_run(qa_run: Path, tiny: Path, tmp_pat
     assert sorted(path.name for path in qa_run.iterdir()) == [
         "adapter.safetensors",
         "metrics.json",
+        "seen.json",
         "settings.json",
         "shots.json",
     ]
