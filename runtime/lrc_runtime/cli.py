@@ -14,6 +14,7 @@ from .bundle import load_paraphrase_detector, load_question_answerer
 from .errors import InputError, LrcError
 from .serve import Settings, serve
 from .session import PRESETS, PROVIDERS
+from .streams import prepare_output, read_argument, read_input, write_output
 
 
 def read_context(name: str) -> str:
@@ -23,7 +24,7 @@ def read_context(name: str) -> str:
         InputError: If it cannot be read or is not UTF-8.
     """
     try:
-        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        data = read_input() if name == "-" else Path(name).read_bytes()
         return data.decode("utf-8-sig")
     except OSError as error:
         raise InputError(f"--context {name}: {error.strerror}; give a text file, or - for standard input") from error
@@ -44,6 +45,7 @@ def ask(
         max_windows: Windows of the text to read, those nearest to the question; all when None.
         as_json: One JSON object a line instead of a table.
     """
+    question = read_argument(question, "--question")
     text = read_context(context)
     answers = load_question_answerer(bundle).answer(question, text, top_k, max_windows=max_windows)
     if as_json:
@@ -58,6 +60,7 @@ def ask(
 
 def compare(bundle: str, first: str, second: str, as_json: bool = False) -> str:
     """Compares two sentences and returns what to print."""
+    first, second = read_argument(first, "the first sentence"), read_argument(second, "the second sentence")
     verdict = load_paraphrase_detector(bundle).compare(first, second)
     if as_json:
         return json.dumps(asdict(verdict), ensure_ascii=False)
@@ -137,8 +140,9 @@ def main(argv: Sequence[str] | None = None, name: str = "lrc-runtime") -> int:
     """Runs the command, which its help calls by the name.
 
     Returns:
-        The exit code: 0, or 2 for a user's error.
+        The exit code: 0, 1 where nobody reads what it prints, or 2 for a user's error.
     """
+    prepare_output()
     options = command_line(name)[0].parse_args(argv)
     try:
         if options.command == "serve":
@@ -152,8 +156,8 @@ def main(argv: Sequence[str] | None = None, name: str = "lrc-runtime") -> int:
             text = bench(options.bundle, options.provider, options.preset, options.json)
         else:
             text = compare(options.bundle, options.first, options.second, options.json)
+        return write_output(text)
     except LrcError as error:
-        sys.stderr.write(f"error: {error}\n")
+        if sys.stderr is not None:
+            sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
         return 2
-    sys.stdout.write(text + "\n")
-    return 0

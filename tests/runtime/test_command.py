@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -47,3 +49,79 @@ def test_bad_context_is_one_line_and_exit_code_2(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith("error: ") and captured.err.count("\n") == 1
+
+
+# No locale, an encoding that programs ask for, and a code page of Windows.
+STREAMS = {
+    "no locale": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    "ascii": {"PYTHONIOENCODING": "ascii"},
+    "code page": {"PYTHONIOENCODING": "cp1252"},
+}
+
+
+def run(
+    *arguments: object, module: str = "lrc_runtime.cli", shell: str = '"$@"', **environment: str
+) -> subprocess.CompletedProcess[bytes]:
+    """Runs a command in a process of its own, as a line of the shell that says where its streams go."""
+    command = [sys.executable, "-c", f"import sys; from {module} import main; sys.exit(main())"]
+    given = [os.fsencode(str(argument)) for argument in (*command, *arguments)]
+    return subprocess.run(
+        ["sh", "-c", shell, "sh", *given], env={**os.environ, **environment}, capture_output=True, check=False
+    )
+
+
+@pytest.fixture
+def hindi(tmp_path: Path) -> Path:
+    """A text whose characters no code page has together, one of them beyond 16 bits."""
+    file = tmp_path / "हिन्दी.txt"
+    file.write_text("🛳 रवि ने घर बेचा। ልጁ ቤቱን ሸጠ። Müller 卖了房子", encoding="utf-8")
+    return file
+
+
+@pytest.mark.parametrize("streams", STREAMS)
+@pytest.mark.parametrize("module", ["lrc_runtime.cli", "lrc.cli"])
+def test_any_text_is_read_and_printed_everywhere(qa_bundle: Path, hindi: Path, streams: str, module: str) -> None:
+    context = hindi.read_text(encoding="utf-8")
+    asked = ("ask", qa_bundle, "-q", "किसने घर बेचा?", "-c", hindi, "-k", "5", "--json")
+    said = run(*asked, module=module, **STREAMS[streams])
+    assert (said.returncode, said.stderr) == (0, b"")
+    answers = [
+        json.loads(line) for line in said.stdout.decode("cp1252" if streams == "code page" else "utf-8").splitlines()
+    ]
+    assert answers == [json.loads(line) for line in run(*asked).stdout.decode().splitlines()] and len(answers) > 2
+    assert all(context[answer["start"] : answer["end"]] == answer["text"] for answer in answers)
+
+
+@pytest.mark.parametrize("streams", STREAMS)
+def test_a_line_for_people_is_printed_everywhere(qa_bundle: Path, hindi: Path, streams: str) -> None:
+    said = run("ask", qa_bundle, "-q", "किसने?", "-c", hindi, **STREAMS[streams])
+    assert said.returncode == 0 and b"(score " in said.stdout
+    said = run("ask", qa_bundle, "-q", "किसने?", "-c", f"{hindi}x", **STREAMS[streams])
+    assert said.returncode == 2 and said.stderr.startswith(b"error: --context ") and said.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("module", ["lrc_runtime.cli", "lrc.cli"])
+@pytest.mark.parametrize(
+    ("arguments", "shell", "says"),
+    [
+        (["-q", "\udcff?", "-c", "{file}"], '"$@"', "--question: byte 0 is not UTF-8"),
+        (["-q", "?", "-c", "-"], '"$@" <&-', "--context -: standard input is closed"),
+        (["-q", "?", "-c", "{file}"], '"$@" >/dev/full', "No space left on device"),
+    ],
+)
+def test_what_a_stream_or_an_argument_lacks_is_one_line(
+    qa_bundle: Path, hindi: Path, arguments: list[str], shell: str, says: str, module: str
+) -> None:
+    said = run("ask", qa_bundle, *(word.format(file=hindi) for word in arguments), shell=shell, module=module)
+    assert said.returncode == 2 and said.stdout == b""
+    assert said.stderr.startswith(b"error: ") and said.stderr.count(b"\n") == 1 and says in said.stderr.decode()
+
+
+def test_who_does_not_read_to_the_end_sees_no_error(qa_bundle: Path, hindi: Path) -> None:
+    said = run("ask", qa_bundle, "-q", "?", "-c", hindi, shell='{ "$@"; echo $? >&2; } | true')
+    assert (said.stdout, said.stderr) == (b"", b"1\n")
+
+
+def test_no_home_and_no_name_are_needed(qa_bundle: Path, hindi: Path) -> None:
+    said = run("ask", qa_bundle, "-q", "?", "-c", hindi, shell='env -u HOME -u USER -u LOGNAME "$@"')
+    assert said.returncode == 0 and b"(score " in said.stdout

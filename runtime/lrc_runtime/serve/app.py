@@ -1,6 +1,7 @@
 """The routes: what is asked over HTTP becomes a call of the runtime, and what it says an answer."""
 
 import asyncio
+import codecs
 import hashlib
 import logging
 import mimetypes
@@ -115,7 +116,7 @@ class _Service:
             if len(body) > most:
                 raise too_large
         try:
-            return model.model_validate_json(bytes(body))
+            return model.model_validate_json(_as_utf8(body))
         except ValidationError as error:
             raise _refusal(error) from error
 
@@ -269,6 +270,25 @@ def _limited(service: _Service, path: str, handle: Callable[[Request], Awaitable
                 ) from error
 
     return _answering(service, path, limited)
+
+
+def _as_utf8(body: bytearray) -> bytes:
+    """Returns a body without the byte order mark that some programs write before UTF-8.
+
+    Raises:
+        ApiError: If it is not UTF-8.
+    """
+    body = body.removeprefix(codecs.BOM_UTF8)
+    try:
+        # JSON begins with ASCII, of which other encodings make several bytes.
+        if 0 in body[:4]:
+            raise ApiError(400, "invalid_json", "the body is UTF-16 or UTF-32; send JSON in UTF-8")
+        body.decode()
+    except UnicodeDecodeError as error:
+        raise ApiError(
+            400, "invalid_json", f"the body is not UTF-8 at byte {error.start}; send JSON in UTF-8"
+        ) from error
+    return bytes(body)
 
 
 async def _gone(request: Request) -> None:

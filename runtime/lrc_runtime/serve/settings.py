@@ -4,11 +4,14 @@ import os
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ..errors import InputError
 
 # Read for the bearer token; the command line would show it to everybody on the machine.
 TOKEN_VARIABLE = "LRC_SERVE_TOKEN"
+# Ports that browsers leave out.
+_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,8 @@ class Settings:
     preset: str = "default"
 
     def __post_init__(self) -> None:
-        least: dict[str, float] = {"port": 0, "max_bytes": 1, "queue": 1, "batch": 1, "workers": 1, "reload": 0}
+        least: dict[str, float] = {"port": 0, "connections": 0, "reload": 0}
+        least |= dict.fromkeys(("max_bytes", "queue", "batch", "workers"), 1)
         for name, bound in least.items():
             if not getattr(self, name) >= bound:
                 raise InputError(
@@ -66,9 +70,8 @@ class Settings:
             if not 0 < getattr(self, name) < float("inf"):
                 flag = name.replace("_", "-")
                 raise InputError(f"--{flag} must be a positive number of seconds, found {getattr(self, name)!r}")
-        for origin in self.allow_origin:
-            if origin != "*" and not origin.startswith(("http://", "https://")):
-                raise InputError(f"--allow-origin {origin}: give an origin such as https://example.org, or *")
+        object.__setattr__(self, "allow_origin", tuple(map(_origin, self.allow_origin)))
+        object.__setattr__(self, "allow_host", tuple(map(_own_name, self.allow_host)))
 
     @property
     def loopback(self) -> bool:
@@ -83,7 +86,40 @@ class Settings:
         """Names that a request may be addressed to; None for any."""
         if not self.loopback and not self.allow_host:
             return None
-        return frozenset({"localhost", "127.0.0.1", "[::1]", self.host, *map(str.lower, self.allow_host)})
+        host = f"[{self.host}]" if ":" in self.host else self.host.lower()
+        return frozenset({"localhost", "127.0.0.1", "[::1]", host, *self.allow_host})
+
+
+def _origin(given: str) -> str:
+    """Returns an origin as browsers send it: in small letters, without a slash and the usual port."""
+    if given == "*":
+        return given
+    fault = InputError(f"--allow-origin {given}: give an origin such as https://example.org, without a path, or *")
+    scheme, _, rest = given.partition("://")
+    usual = _PORTS.get(scheme.lower())
+    if usual is None:
+        raise fault
+    name, port = _name_and_port(rest.removesuffix("/"), fault)
+    return f"{scheme.lower()}://{name}" + (f":{port}" if port not in (None, usual) else "")
+
+
+def _own_name(given: str) -> str:
+    """Returns a name as the header Host has it, without its port."""
+    fault = InputError(f"--allow-host {given}: give a name such as answers.example.org")
+    return _name_and_port(f"[{given}]" if given.count(":") > 1 and "[" not in given else given, fault)[0]
+
+
+def _name_and_port(given: str, fault: InputError) -> tuple[str, int | None]:
+    """Returns both as browsers write them; a name in another script as the ASCII that stands for it."""
+    try:
+        parts = urlsplit(f"//{given}")
+        name, port = parts.hostname or "", parts.port
+        name = f"[{ip_address(name)}]" if ":" in name else name.encode("idna").decode()
+    except ValueError:
+        raise fault from None
+    if not name or parts.netloc != given or set(given) & set("@* \t") or not name.isprintable():
+        raise fault
+    return name, port
 
 
 def read_token(settings: Settings) -> str | None:
@@ -95,7 +131,7 @@ def read_token(settings: Settings) -> str | None:
     if settings.token_file is not None:
         where = f"--token-file {settings.token_file}"
         try:
-            token = Path(settings.token_file).read_text(encoding="utf-8").strip()
+            token = Path(settings.token_file).read_text(encoding="utf-8-sig").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"{where}: cannot be read: {error}; give a text file that holds the token") from error
     elif TOKEN_VARIABLE in os.environ:

@@ -83,6 +83,20 @@ def test_health_and_metrics(server: Server) -> None:
     assert server.metric("process_resident_memory_bytes") > 0 and server.metric("lrc_requests_in_flight") == 0
 
 
+def test_a_byte_order_mark_is_no_fault_and_another_encoding_is_named(server: Server) -> None:
+    text = json.dumps({"question": "किसने?", "context": "रवि ने घर बेचा।"}, ensure_ascii=False)
+    expected = server.post("/v1/answer", text.encode()).json["answers"]
+    assert server.post("/v1/answer", text.encode("utf-8-sig")).json["answers"] == expected and expected
+    for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-32"):
+        refused = server.post("/v1/answer", text.encode(encoding))
+        assert (refused.status, refused.error) == (
+            400,
+            "invalid_json",
+        ) and "send JSON in UTF-8" in refused.body.decode()
+    refused = server.post("/v1/answer", '{"question": "où?", "context": "à"}'.encode("latin-1"))
+    assert refused.status == 400 and "not UTF-8 at byte 15" in refused.body.decode()
+
+
 QUESTION = {"question": "Wer?", "context": "Anna."}
 BAD = [
     (b"{", 400, "invalid_json"),

@@ -28,7 +28,7 @@ def test_a_token_is_asked_for_where_there_is_one(qa_bundle: Path, tmp_path: Path
 
 
 def test_a_token_may_lie_in_a_file(qa_bundle: Path, tmp_path: Path) -> None:
-    (tmp_path / "token").write_text(f"{TOKEN}\n")
+    (tmp_path / "token").write_text(f"\ufeff{TOKEN}\n", encoding="utf-8")
     with start(tmp_path / "log", qa_bundle, "--token-file", tmp_path / "token") as server:
         assert server.get("/v1/bundles").status == 401
         assert server.get("/v1/bundles", {"authorization": f"Bearer {TOKEN}"}).status == 200
@@ -68,8 +68,37 @@ def test_a_name_that_is_not_its_own_is_refused_on_loopback(qa_bundle: Path, serv
     assert (refused.status, refused.error) == (421, "unknown_host")
     for host in ("localhost", "LOCALHOST:1", "127.0.0.1:80", "[::1]:80"):
         assert server.get("/v1/bundles", {"host": host}).status == 200
-    with start(tmp_path / "log", qa_bundle, "--allow-host", "answers.example") as named:
-        assert named.get("/v1/bundles", {"host": "answers.example"}).status == 200
+    with start(
+        tmp_path / "log", qa_bundle, "--allow-host", "Answers.example:80", "--allow-host", "हिन्दी.example"
+    ) as named:
+        for host in ("answers.example", "answers.example:8000", "xn--j2bd4cyah0f.example"):
+            assert named.get("/v1/bundles", {"host": host}).status == 200
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ("https://friend.example/", "https://friend.example"),
+        ("HTTPS://Friend.Example:443", "https://friend.example"),
+        ("http://friend.example:8080/", "http://friend.example:8080"),
+        ("http://[0:0::1]:80", "http://[::1]"),
+        ("https://हिन्दी.example", "https://xn--j2bd4cyah0f.example"),
+        ("*", "https://anybody.example"),
+    ],
+)
+def test_an_origin_may_be_typed_in_any_way(qa_bundle: Path, tmp_path: Path, given: str, sent: str) -> None:
+    with start(tmp_path / "log", qa_bundle, "--allow-origin", given) as server:
+        answered = server.post("/v1/answer", QUESTION, {"origin": sent})
+        assert answered.headers["access-control-allow-origin"] == ("*" if given == "*" else sent)
+
+
+def test_a_page_that_a_browser_has_is_not_sent_again(server: Server) -> None:
+    for path in ("/", "/app.js", "/lrc/languages.js"):
+        sent = server.get(path)
+        assert sent.status == 200 and sent.body
+        again = server.get(path, {"if-none-match": sent.headers["etag"]})
+        assert (again.status, again.body, again.headers["etag"]) == (304, b"", sent.headers["etag"])
+        assert server.get(path, {"if-none-match": '"other"'}).body == sent.body
 
 
 @pytest.mark.parametrize(
@@ -79,7 +108,13 @@ def test_a_name_that_is_not_its_own_is_refused_on_loopback(qa_bundle: Path, serv
         (["--timeout", "nan"], "--timeout"),
         (["--max-bytes", "-1"], "--max-bytes"),
         (["--port", "70000"], "--port"),
+        (["--head-timeout", "0"], "--head-timeout"),
+        (["--connections", "-1"], "--connections"),
         (["--allow-origin", "friend.example"], "--allow-origin"),
+        (["--allow-origin", "https://friend.example/page"], "without a path"),
+        (["--allow-origin", "https://friend.example:x"], "--allow-origin"),
+        (["--allow-origin", "https://*.friend.example"], "--allow-origin"),
+        (["--allow-host", "https://answers.example"], "--allow-host"),
         (["--token-file", "nowhere"], "--token-file"),
         (["--host", "256.1.1.1"], "--host"),
         (["nowhere"], "nowhere: no such bundle"),
