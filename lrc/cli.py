@@ -20,6 +20,14 @@ data_app = typer.Typer(help="Fetch and check data.", no_args_is_help=True, rich_
 app.add_typer(data_app, name="data")
 
 
+@app.callback()
+def _begin() -> None:
+    # Of every command, and not of `lrc --help`: the import takes a moment.
+    from lrc_runtime.streams import prepare_output
+
+    prepare_output()
+
+
 def _tag(flag: typer.CallbackParam, lang: str | None) -> str | None:
     if lang is not None:
         from lrc_runtime.languages import check_lang
