@@ -36,8 +36,9 @@ def fit_calibration(
     """Fits both curves of `Calibration` on labelled examples that the model has not learned from.
 
     A question counts as answered rightly where its best span is one of the accepted answers, spelling aside (exact
-    match). What has no answer is made: each question with the context of another question. Offsets for languages are
-    taken where they lower the cross-validated log-loss.
+    match); those that have no answer say nothing of that. They are what the second curve is fitted on, where a language
+    has five of them; elsewhere what has no answer is made: each question with the context of another question. Offsets
+    for languages are taken where they lower the cross-validated log-loss.
 
     Args:
         model: The model that is served.
@@ -49,14 +50,15 @@ def fit_calibration(
         The calibration, and for the manifest the expected calibration error (Guo et al. 2017, ten bins) of the model's
         own probabilities and, cross-validated, of the calibrated ones; None where there is nothing to fit on.
     """
-    langs = [lang for lang, group in examples.items() if len(group) >= _FOLDS]
+    known = {lang: [one for one in group if not _unanswerable(one)] for lang, group in examples.items()}
+    langs = [lang for lang, group in known.items() if len(group) >= _FOLDS]
     if not langs:
         return None
     answerer: QuestionAnswerer | ParaphraseDetector
     if run_folder.is_qa(run.settings):
         answerer = QuestionAnswerer(encoder, model, run_folder.decoding(run.settings))
         metric = find_task(run.settings.task).metric
-        rows = [_questions(answerer, examples[lang], metric) for lang in langs]
+        rows = [_questions(answerer, known[lang], metric) for lang in langs]
     else:
         answerer = ParaphraseDetector(encoder, model, LABELS)
         rows = [_pairs(answerer, examples[lang]) for lang in langs]
@@ -118,30 +120,41 @@ def _pairs(detector: ParaphraseDetector, examples: Sequence[Example]) -> tuple[F
     return np.log([verdict.score for verdict in verdicts]), np.array(right)
 
 
+def _unanswerable(example: Example) -> bool:
+    return isinstance(example, Question) and not example.answers
+
+
 def _fit_no_answer(
     answerer: QuestionAnswerer, examples: dict[str, list[Question]]
 ) -> tuple[float, float, dict[str, float]] | None:
     """Fits the curve that tells whether a context answers.
 
-    Each question is asked of its own context and of another.
+    Questions that their contexts do not answer are taken where a language has some; elsewhere each question is asked of
+    its own context and of another.
 
     Args:
         answerer: Answers the questions.
         examples: Questions by language.
 
     Returns:
-        Slope and intercept, and for the manifest precision and recall of "no answer" on the same questions; None where
-        no language has two contexts.
+        Slope and intercept, and for the manifest precision and recall of "no answer" on the same questions, and how
+        many of those without an answer are real; None where there are none and no language has two contexts.
     """
     questions, contexts, answered = [], [], []
+    real = 0
     for group in examples.values():
-        if len({one.context for one in group}) < 2:
+        known = [one for one in group if one.answers]
+        unanswerable = [one for one in group if not one.answers]
+        asked = [(one, one.context, float(bool(one.answers))) for one in group]
+        if len(unanswerable) < _FOLDS and len({one.context for one in known}) > 1:
+            asked += [(one, other, 0.0) for one, other in zip(known, other_contexts(known), strict=True)]
+        elif not unanswerable:
             continue
-        for one, other in zip(group, other_contexts(group), strict=True):
-            questions += [one.question] * 2
-            contexts += [one.context, other]
-            answered += [1.0, 0.0]
-    if not questions:
+        real += len(unanswerable)
+        questions += [one.question for one, _, _ in asked]
+        contexts += [context for _, context, _ in asked]
+        answered += [is_answered for _, _, is_answered in asked]
+    if not 0 < sum(answered) < len(answered):
         return None
     # A context without any span is as far from an answer as numbers go.
     margins = np.clip([search.margin for search in answerer.search(questions, contexts)], -_FARTHEST, _FARTHEST)
@@ -151,6 +164,7 @@ def _fit_no_answer(
     both = float((refused & unanswerable).sum())
     report = {
         "examples": len(labels),
+        "real": real,
         "precision": round(both / max(1.0, float(refused.sum())), 4),
         "recall": round(both / float(unanswerable.sum()), 4),
     }

@@ -84,11 +84,20 @@ def pass_table(passes: "Sequence[Step]") -> None:
 
 
 def score_table(title: str, summary: dict[str, Any]) -> None:
-    """Prints scores by language and their average, in percent."""
-    names = [name for name in summary["average"]]
+    """Prints scores by language and their average, in percent; questions without an answer in a second table."""
+    names = [name for name in ("f1", "exact_match", "accuracy") if name in summary["average"]]
     table = Table("language", *[name.replace("_", " ") for name in names], "examples", title=title)
     for lang, entry in summary["languages"].items():
         table.add_row(lang, *[f"{entry[name]:.1f}" for name in names], str(entry["count"]))
     table.add_section()
     table.add_row("average", *[f"{summary['average'][name]:.1f}" for name in names], "")
+    _OUT.print(table)
+    some = {lang: entry for lang, entry in summary["languages"].items() if "best_f1" in entry}
+    if not some:
+        return
+    table = Table("language", "has answer: f1", "exact match", "no answer", "best f1", "at", title=f"{title}, apart")
+    for lang, entry in some.items():
+        values = [entry.get(name) for name in ("has_answer_f1", "has_answer_exact_match", "no_answer_f1", "best_f1")]
+        cells = ["" if value is None else f"{value:.1f}" for value in values]
+        table.add_row(lang, *cells, f"{entry['best_f1_threshold']:.2f}")
     _OUT.print(table)

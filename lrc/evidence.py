@@ -20,7 +20,7 @@ from .data.tasks import find_task, read_own
 from .errors import UserError
 from .prepare import TrainingData, read_files
 from .run import Run
-from .scoring import score_examples, summarise
+from .scoring import outcomes_by_group, score_examples, summarise
 
 # 70,000 pieces of the built-in backbone, chosen for seven languages, leave out 0.6 to 4.7 % of what text in them holds.
 _PIECES_A_LANGUAGE = 10_000
@@ -148,4 +148,4 @@ def score_model(model: Model, encoder: TextEncoder, run: Run, examples: dict[str
     scores = {lang: score_examples(answerer, group, metric) for lang, group in examples.items()}
     if not scores:
         return None
-    return Scored(summarise(scores), {lang: score.outcomes for lang, score in scores.items()})
+    return Scored(summarise(scores), outcomes_by_group(scores))

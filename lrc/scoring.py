@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,10 +19,13 @@ from .metrics import span_scores
 from .model import TaskModel
 from .prefix import any_shape
 from .settings import TrainSettings
+from .unanswerable import Outcome, scores_of_both
 
 Answerer = QuestionAnswerer | ParaphraseDetector
 Progress = Callable[[int], None]
 
+# Probability of "no answer" above which `Answer.answered` is false.
+REFUSED = 0.5
 # Examples between two steps of the progress bar.
 _CHUNK = 64
 
@@ -35,11 +38,15 @@ class Score:
         main: F1 for questions, accuracy for pairs.
         exact: Exact match for questions; None for pairs.
         outcomes: F1 or accuracy of each example, 0 to 1.
+        both: Where some questions have no answer: those with and without one apart, see `lrc.unanswerable`.
+        answerable: For each example whether it has an answer; empty where all have one.
     """
 
     main: float
     exact: float | None
     outcomes: list[float]
+    both: dict[str, float] = field(default_factory=dict)
+    answerable: list[bool] = field(default_factory=list)
 
 
 def torch_answerer(
@@ -72,14 +79,17 @@ def score_examples(
 ) -> Score:
     """Scores the examples of one language.
 
+    Where some of the questions have no answer, the answerer may refuse, as SQuAD v2.0 has it: an answer that it thinks
+    wrong (`Answer.answered`) counts as none. Where all have one, its best span counts whatever it thinks.
+
     Args:
         answerer: A run or a bundle.
         examples: Questions for a `QuestionAnswerer`, pairs for a `ParaphraseDetector`; at least one.
         metric: `squad`, `mlqa` or `accuracy`.
         progress: Called with the number of examples finished since the last call.
     """
-    f1: list[float] = []
-    exact: list[float] = []
+    accuracy: list[float] = []
+    found: list[Outcome] = []
     for start in range(0, len(examples), _CHUNK):
         chunk = examples[start : start + _CHUNK]
         if isinstance(answerer, QuestionAnswerer):
@@ -87,26 +97,52 @@ def score_examples(
             answers = answerer.answer_batch([q.question for q in questions], [q.context for q in questions])
             for question, answer in zip(questions, answers, strict=True):
                 scores = span_scores(answer.text, [text for text, _ in question.answers], question.lang, metric)
-                f1.append(scores[0])
-                exact.append(scores[1])
+                found.append(Outcome(*scores, answer.no_answer, bool(question.answers)))
         else:
             pairs = [example for example in chunk if isinstance(example, Pair)]
             verdicts = answerer.compare_batch([(pair.first, pair.second) for pair in pairs])
-            f1 += [
+            accuracy += [
                 float(verdict.label == answerer.labels[pair.label])
                 for pair, verdict in zip(pairs, verdicts, strict=True)
             ]
         progress(len(chunk))
-    is_qa = isinstance(answerer, QuestionAnswerer)
-    return Score(100 * float(np.mean(f1)), 100 * float(np.mean(exact)) if is_qa else None, f1)
+    if not isinstance(answerer, QuestionAnswerer):
+        return Score(100 * float(np.mean(accuracy)), None, accuracy)
+    answerable = [outcome.answerable for outcome in found]
+    threshold = 1.0 if all(answerable) else REFUSED
+    f1, exact = np.array([outcome.at(threshold) for outcome in found]).T
+    means = 100 * float(f1.mean()), 100 * float(exact.mean())
+    if all(answerable):
+        return Score(*means, f1.tolist())
+    return Score(*means, f1.tolist(), scores_of_both(found, threshold), answerable)
 
 
 def summarise(scores: dict[str, Score]) -> dict[str, Any]:
-    """Returns `f1` and `exact_match`, or `accuracy`, by language and as their unweighted average."""
+    """Returns `f1` and `exact_match`, or `accuracy`, by language and as their unweighted average.
+
+    Where questions have no answer, also what `lrc.unanswerable` has of them, averaged over the languages with any.
+    """
     languages = {lang: _named(score) for lang, score in scores.items()}
-    names = [name for name in next(iter(languages.values())) if name != "count"]
-    average = {name: float(np.mean([entry[name] for entry in languages.values()])) for name in names}
+    names = dict.fromkeys(name for entry in languages.values() for name in entry if name != "count")
+    average = {
+        name: float(np.mean([entry[name] for entry in languages.values() if name in entry]))
+        for name in names
+        # Each language has a best threshold of its own.
+        if not name.endswith("_threshold")
+    }
     return {"languages": languages, "average": average}
+
+
+def outcomes_by_group(scores: Mapping[str, Score]) -> dict[str, list[float]]:
+    """Returns the F1 or accuracy of each example by language, and apart for questions with and without an answer."""
+    groups: dict[str, list[float]] = {}
+    for lang, score in scores.items():
+        groups[lang] = score.outcomes
+        for name, wanted in (("has answer", True), ("no answer", False)):
+            rows = [row for row, is_one in zip(score.outcomes, score.answerable, strict=False) if is_one is wanted]
+            if rows and len(rows) < len(score.outcomes):
+                groups[f"{lang}, {name}"] = rows
+    return groups
 
 
 def evaluate_dev(
@@ -136,7 +172,8 @@ def main_score(summary: dict[str, Any]) -> float:
 def trivial_score(groups: Mapping[str, Sequence[Example]], metric: str) -> float:
     """Returns what an answerer that has learned nothing scores, in percent.
 
-    It gives the whole context to a question, and to all pairs of a language the label that most of them have.
+    It gives the whole context to a question, or no answer to all where that is better, and to all pairs of a language
+    the label that most of them have.
 
     Args:
         groups: Examples by language, at least one of each.
@@ -151,9 +188,8 @@ def trivial_score(groups: Mapping[str, Sequence[Example]], metric: str) -> float
 def _trivial(examples: Sequence[Example], metric: str) -> float:
     questions = [example for example in examples if isinstance(example, Question)]
     if questions:
-        return 100 * float(
-            np.mean([span_scores(q.context, [text for text, _ in q.answers], q.lang, metric)[0] for q in questions])
-        )
+        scores = [span_scores(q.context, [text for text, _ in q.answers], q.lang, metric)[0] for q in questions]
+        return 100 * max(float(np.mean(scores)), float(np.mean([not q.answers for q in questions])))
     labels = Counter(example.label for example in examples if isinstance(example, Pair))
     return 100 * max(labels.values()) / labels.total()
 
@@ -162,4 +198,4 @@ def _named(score: Score) -> dict[str, Any]:
     count = len(score.outcomes)
     if score.exact is None:
         return {"accuracy": score.main, "count": count}
-    return {"f1": score.main, "exact_match": score.exact, "count": count}
+    return {"f1": score.main, "exact_match": score.exact, "count": count, **score.both}

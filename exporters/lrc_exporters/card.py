@@ -40,7 +40,8 @@ def _gate(gate: dict[str, Any] | None) -> list[str]:
     if gate["languages"]:
         losses = {lang: Loss(**loss) for lang, loss in gate["languages"].items()}
         lines += [
-            "F1 or accuracy on labelled examples that it was not trained on, of the run in float32 and of this bundle:",
+            "F1 or accuracy on labelled examples that it was not trained on, of the run in float32 and of this bundle;"
+            " where some questions have no answer, those with and without one apart too:",
             "",
             table(losses),
         ]
@@ -62,9 +63,11 @@ def _calibration(found: dict[str, Any] | None) -> list[str]:
         f" (cross-validated), {error['before']:.3f} of the model's own probabilities.",
     ]
     if no_answer := found.get("no_answer"):
+        real = no_answer.get("real", 0)
+        made = "some asked of another text" if not real else f"{real} of them with no answer in their text"
         lines.append(
-            f'"No answer", on {no_answer["examples"]} questions of which half are asked of another text: precision'
-            f" {no_answer['precision']:.2f}, recall {no_answer['recall']:.2f}."
+            f'"No answer", on {no_answer["examples"]} questions, {made}: precision {no_answer["precision"]:.2f}, recall'
+            f" {no_answer['recall']:.2f}."
         )
     return [*lines, ""]
 
