@@ -480,6 +480,13 @@ def serve(context: typer.Context) -> None:
     raise typer.Exit(runtime.main(["serve", *context.args], "lrc"))
 
 
+# What is wrong with a place on disk, rather than with the program.
+_OF_THE_PLACE = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO),
+    *(errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP),
+)
+
+
 def main() -> None:
     """Runs the command; a user's error is one line and exit code 2, only a bug shows a traceback."""
     try:
@@ -492,7 +499,7 @@ def main() -> None:
             raise
         _fail(str(error))
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+        if error.errno not in _OF_THE_PLACE:
             raise
         _fail(f"{error.filename or 'disk'}: {error.strerror}; free some space or name another place")
 

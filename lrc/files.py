@@ -24,10 +24,10 @@ def cache_dir() -> Path:
     Raises:
         UserError: If the user has none.
     """
-    named = os.environ.get("LRC_CACHE_DIR") or platformdirs.user_cache_dir("lrc")
-    if named.startswith("~"):
-        raise UserError("this user has no home folder for caches; set LRC_CACHE_DIR to a folder")
-    folder = Path(named)
+    try:
+        folder = Path(os.environ.get("LRC_CACHE_DIR") or platformdirs.user_cache_dir("lrc"))
+    except RuntimeError:
+        raise UserError("this user has no home folder for caches; set LRC_CACHE_DIR to a folder") from None
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
