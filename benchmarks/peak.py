@@ -72,7 +72,7 @@ def product(rows: int, inner: int, outer: int, rng: np.random.Generator) -> Call
     outputs = [helper.make_tensor_value_info("sums", TensorProto.INT32, [rows, outer])]
     graph = helper.make_graph([node], "product", inputs, outputs, [weights])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10).SerializeToString()
-    session = Session(lambda: (model, {}), where="product")
+    session = Session(lambda make: make(model, {}), where="product")
     values = rng.integers(0, 256, (rows, inner), np.uint8)
     return lambda: session({"rows": values})
 

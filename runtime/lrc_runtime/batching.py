@@ -4,7 +4,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import NoReturn, Self
+from copy import copy
+from typing import Any, NoReturn, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -106,9 +107,15 @@ def side_by_side(run: Run, batches: Iterable[dict[str, Ints]], places: Places) -
 
 
 class Served:
-    """What holds a model until it is closed; also the end of a `with` statement closes it."""
+    """What holds a model until it is closed; also the end of a `with` statement closes it.
 
+    A copy shares the model, and is closed by itself. Pickling keeps no model: another process opens the bundle again.
+    """
+
+    _encoder: TextEncoder
     _run: Run
+    # What opens the bundle again, and its arguments; None for what `load` did not make.
+    reopening: tuple[Callable[..., Any], tuple[Any, ...]] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -119,6 +126,38 @@ class Served:
     def close(self) -> None:
         """Frees the model; using it afterwards is an `InputError`."""
         self._run = closed
+
+    def stoppable(self, check: Callable[[], None]) -> Self:
+        """Returns a copy whose calls end with what `check` raises.
+
+        Args:
+            check: Called before each batch and each part of a long text, also from several threads.
+        """
+        one, run = copy(self), self._run
+
+        def checked(batch: dict[str, Ints]) -> Row:
+            check()
+            return run(batch)
+
+        one._run, one._encoder = checked, self._encoder.stoppable(check)
+        return one
+
+    def __copy__(self) -> Self:
+        one = object.__new__(type(self))
+        one.__dict__.update(self.__dict__)
+        return one
+
+    def __deepcopy__(self, _: object) -> Self:
+        return copy(self)
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        if self._run is closed:
+            closed(None)
+        if self.reopening is None:
+            raise InputError(
+                "only what `lrc_runtime.load` opened can be pickled: another process opens its bundle again"
+            )
+        return self.reopening
 
 
 def closed(_: object) -> NoReturn:

@@ -16,6 +16,7 @@ from .cpus import usable_cpus
 from .files import open_files
 from .manifest import read_manifest
 from .session import Session
+from .verified import Verified
 
 _WARM_UP = 3
 _BATCHES = (1, 4, 8)
@@ -46,7 +47,8 @@ def bench(
     began = time.perf_counter()
     files = open_files(path)
     manifest = read_manifest(files)
-    encoder, session = open_parts(files, None, manifest, None, provider, preset)
+    verified = Verified(files, manifest)
+    encoder, session = open_parts(verified, None, manifest, None, provider, preset)
     loaded = time.perf_counter() - began
     sizes = {name: files.size(name) for name in files.names()}
     window = encoder.full_window()
@@ -63,7 +65,7 @@ def bench(
     }
     result["throughput"] = []
     for threads in sorted({1, usable_cpus()}):
-        _, session = open_parts(files, None, manifest, threads, provider, preset)
+        _, session = open_parts(verified, None, manifest, threads, provider, preset)
         for batch in _BATCHES:
             batches = [encoder.collate([window] * batch)] * (max(3, repeats // 5) * session.at_once)
             _times(session, batches[0], 0)

@@ -3,9 +3,11 @@
 import os
 from functools import cache
 
+import onnxruntime as ort
+
 from .encoding import TextEncoder
 from .errors import BundleError
-from .files import Archive, Files, Folder, open_files, read_file
+from .files import Files, Folder, open_files, read_file
 from .manifest import (
     LOOKUP,
     PARAPHRASE,
@@ -13,15 +15,16 @@ from .manifest import (
     TOKENIZER,
     WEIGHTS,
     Manifest,
+    manifest_file,
     model_file,
     other_tasks,
     read_manifest,
-    verify,
 )
 from .pairs import ParaphraseDetector
 from .qa import QuestionAnswerer
 from .ranking import Lookup
-from .session import Session, Source
+from .session import Make, Session, Source
+from .verified import Verified
 
 _OUTPUTS = {QUESTION_ANSWERING: {"start_logits", "end_logits"}, PARAPHRASE: {"logits"}}
 
@@ -93,46 +96,69 @@ def _load_kind(
 def _open(
     files: Files, name: str | None, manifest: Manifest, threads: int | None, provider: str, preset: str
 ) -> QuestionAnswerer | ParaphraseDetector:
-    encoder, session = open_parts(files, name, manifest, threads, provider, preset)
+    verified = Verified(files, manifest)
+    encoder, session = open_parts(verified, name, manifest, threads, provider, preset)
+    answerer: QuestionAnswerer | ParaphraseDetector
     if manifest.task == QUESTION_ANSWERING:
-        lookup = _lookup(files, manifest)
-        return QuestionAnswerer(encoder, session, manifest.decoding, manifest, lookup, session.at_once)
-    return ParaphraseDetector(encoder, session, manifest.labels, manifest, session.at_once)
+        lookup = _lookup(verified, manifest)
+        answerer = QuestionAnswerer(encoder, session, manifest.decoding, manifest, lookup, session.at_once)
+    else:
+        answerer = ParaphraseDetector(encoder, session, manifest.labels, manifest, session.at_once)
+    answerer.reopening = (_reopen, (os.fspath(verified.path), name, manifest.sha256, threads, provider, preset))
+    return answerer
+
+
+def _reopen(
+    path: str, name: str | None, digest: str, threads: int | None, provider: str, preset: str
+) -> QuestionAnswerer | ParaphraseDetector:
+    """Opens what was pickled."""
+    files = open_files(path)
+    manifest = read_manifest(files, name)
+    if manifest.sha256 != digest:
+        raise BundleError(
+            f"{files.where(manifest_file(name))}: is not the manifest of the bundle that was pickled, whose SHA-256 is"
+            f" {digest}; load the bundle again and pickle that"
+        )
+    return _open(files, name, manifest, threads, provider, preset)
 
 
 def open_parts(
-    files: Files, name: str | None, manifest: Manifest, threads: int | None, provider: str, preset: str
+    verified: Verified, name: str | None, manifest: Manifest, threads: int | None, provider: str, preset: str
 ) -> tuple[TextEncoder, Session]:
-    """Verifies a task of a bundle and opens its tokenizer and its graph; otherwise as `load`."""
-    verify(files, manifest)
-    encoder = TextEncoder.from_bytes(read_file(files, TOKENIZER), manifest.windowing, files.where(TOKENIZER))
+    """Opens the tokenizer and the graph of a task of a bundle; otherwise as `load`."""
+    encoder = verified.open(
+        [TOKENIZER],
+        lambda files: TextEncoder.from_bytes(read_file(files, TOKENIZER), manifest.windowing, files.where(TOKENIZER)),
+    )
     model = model_file(name)
-    session = Session(_source(files, model), threads, provider, preset, files.where(model))
+    session = Session(_source(verified, [model, WEIGHTS]), threads, provider, preset, verified.where[model])
     if not _OUTPUTS[manifest.task] <= set(session.outputs):
         raise BundleError(
-            f"{files.where(model)}: has the outputs {session.outputs}, the task {manifest.task} needs"
+            f"{verified.where[model]}: has the outputs {session.outputs}, the task {manifest.task} needs"
             f" {sorted(_OUTPUTS[manifest.task])}; export the bundle again"
         )
     return encoder, session
 
 
-def _source(files: Files, model: str) -> Source:
-    if isinstance(files, Folder):
-        # A file is mapped: its weights are read when they are needed, and shared between processes.
-        return files.root / model
-    path = files.path
+def _source(verified: Verified, names: list[str]) -> Source:
+    """Finds a model, the first of the names, and its weights, the rest."""
+    model, *weights = names
 
-    def read() -> tuple[bytes, dict[str, bytes]]:
-        # Opened anew: a forked process shares where its parent's file is read at.
-        archive = Archive(path)
-        return read_file(archive, model), {WEIGHTS: read_file(archive, WEIGHTS)}
+    def source(make: Make) -> ort.InferenceSession:
+        def open_model(files: Files) -> ort.InferenceSession:
+            if isinstance(files, Folder):
+                # A file is mapped: its weights are read when they are needed, and shared between processes.
+                return make(files.where(model), {})
+            return make(read_file(files, model), {name: read_file(files, name) for name in weights})
 
-    return read
+        return verified.open(names, open_model)
+
+    return source
 
 
-def _lookup(files: Files, manifest: Manifest) -> Lookup | None:
+def _lookup(verified: Verified, manifest: Manifest) -> Lookup | None:
     """Returns what looks embeddings up, which is opened when it is first called: most never rank windows."""
     if LOOKUP not in manifest.files:
         return None
-    opened = cache(lambda: Session(_source(files, LOOKUP), threads=1, where=files.where(LOOKUP)))
+    opened = cache(lambda: Session(_source(verified, [LOOKUP, WEIGHTS]), threads=1, where=verified.where[LOOKUP]))
     return lambda ids: opened()({"input_ids": ids})["embeddings"]

@@ -4,7 +4,8 @@ Training, evaluation and serving all call this module, so what was trained is wh
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,7 @@ class TextEncoder:
         tokenizer.no_padding()
         tokenizer.encode_special_tokens = True
         self._tokenizer = tokenizer
+        self._check: Callable[[], None] | None = None
         self.windowing = windowing
         self._read_template()
         longest = windowing.max_question_length + self._special_count + windowing.stride
@@ -98,6 +100,12 @@ class TextEncoder:
         except Exception as error:  # tokenizers raises plain Exception
             raise BundleError(f"{where}: not a tokenizer.json: {error}") from error
         return cls(tokenizer, windowing)
+
+    def stoppable(self, check: Callable[[], None]) -> "TextEncoder":
+        """Returns a copy that calls `check` before each part of a text, and ends with what that raises."""
+        one = copy(self)
+        one._check = check
+        return one
 
     def _read_template(self) -> None:
         encoding = self._tokenizer.encode("a", "b")
@@ -141,6 +149,8 @@ class TextEncoder:
     def _tokenize_long(self, text: str) -> Tokens:
         parts, start = [], 0
         while start < len(text):
+            if self._check is not None:
+                self._check()
             end = _end_of_part(text, start)
             part = self._as_text(self._tokenizer.encode(text[start:end], add_special_tokens=False))
             parts.append(Tokens(part.ids, part.offsets + start))

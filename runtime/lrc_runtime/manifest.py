@@ -5,14 +5,15 @@ import json
 import math
 import os
 import re
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 from .calibration import Calibration
 from .errors import BundleError
-from .files import Archive, Files, Folder, open_files, read_file
+from .files import Archive, Files, Folder, Identity, open_files, read_file
 
 FORMAT = "lrc-bundle"
 FORMAT_VERSION = 2
@@ -78,6 +79,7 @@ class Manifest:
         metrics: Scores before and after quantisation, and the differences that the proof measured.
         licences: Licence of the backbone and of everything else inside.
         files: For every other file of the bundle its SHA-256 and its size in bytes.
+        sha256: The digest that the manifest carries of itself; empty before it is written.
     """
 
     task: str
@@ -91,6 +93,7 @@ class Manifest:
     metrics: dict[str, Any] = field(default_factory=dict)
     licences: dict[str, str] = field(default_factory=dict)
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sha256: str = ""
 
 
 def manifest_file(name: str | None) -> str:
@@ -125,8 +128,8 @@ def write_manifest(manifest: Manifest, folder: Path, name: str | None) -> None:
     document = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "sha256": _UNSIGNED.decode(),
-        **asdict(manifest),
+        "sha256": "",
+        **asdict(replace(manifest, sha256=_UNSIGNED.decode())),
     }
     text = json.dumps(document, ensure_ascii=False, indent=2).encode() + b"\n"
     digest = hashlib.sha256(text).hexdigest().encode()
@@ -157,27 +160,42 @@ def read_manifest(path: str | os.PathLike[str] | Files, name: str | None = None)
     return manifest
 
 
-def verify(files: Files, manifest: Manifest) -> None:
+def verify(files: Files, manifest: Manifest) -> dict[str, Identity]:
     """Checks size and SHA-256 of every file that a manifest lists.
 
+    Returns:
+        By what each of them is known again.
+
     Raises:
-        BundleError: If a file is missing or changed.
+        BundleError: If a file is missing or changed, or cannot be read.
     """
-    present = set(files.names())
+    present, found = set(files.names()), {}
     for name, expected in manifest.files.items():
-        if name not in present:
+        # Looked at first: whoever changes the file from now on changes this too.
+        identity = files.identity(name)
+        if name not in present or identity is None:
             raise BundleError(f"{files.where(name)}: missing; copy the whole bundle again")
-        same = files.size(name) == expected.get("bytes")
-        if same:
-            try:
-                same = files.sha256(name) == expected.get("sha256")
-            except (BadZipFile, EOFError, NotImplementedError, RuntimeError):
-                same = False
-        if not same:
+        if not matches(files, name, expected):
             raise BundleError(
                 f"{files.where(name)}: does not match its SHA-256 in the manifest; copy the bundle again from where it"
                 " was exported"
             )
+        found[name] = identity
+    return found
+
+
+def matches(files: Files, name: str, expected: Mapping[str, Any]) -> bool:
+    """Tells whether a file has the size and the SHA-256 that a manifest lists.
+
+    Raises:
+        BundleError: If it cannot be read.
+    """
+    try:
+        return files.size(name) == expected.get("bytes") and files.sha256(name) == expected.get("sha256")
+    except (BadZipFile, EOFError, NotImplementedError, RuntimeError):
+        return False
+    except OSError as error:
+        raise BundleError(f"{files.where(name)}: cannot be read: {error}; copy the bundle again") from error
 
 
 def _parse(files: Files, name: str) -> Manifest:
@@ -242,6 +260,7 @@ def _build(document: dict[str, Any]) -> Manifest:
         metrics=dict(document["metrics"]),
         licences=dict(document["licences"]),
         files=files,
+        sha256=document["sha256"],
     )
 
 

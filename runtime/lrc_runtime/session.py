@@ -3,10 +3,12 @@
 import base64
 import ctypes
 import os
+import threading
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 import numpy.typing as npt
@@ -37,15 +39,17 @@ PRESETS: dict[str, tuple[bool, bool]] = {
     "throughput": (False, False),
 }
 
-# A model file, or what reads its content and, by file name, the external data that it names.
-Source = Path | Callable[[], tuple[bytes, Mapping[str, bytes]]]
+# Makes a session of ONNX Runtime: of a model file, or of its content and, by file name, that of its external data.
+Make = Callable[[str | bytes, Mapping[str, bytes]], ort.InferenceSession]
+# A model file, or what finds the model, has the session made of it, and returns that.
+Source = Path | Callable[[Make], ort.InferenceSession]
 
 
 class Session:
     """Runs an ONNX graph. Safe to share between threads, and safe to use in a forked process.
 
     Args:
-        source: The model file, or what reads it.
+        source: The model file, or what finds the model.
         threads: CPUs for one call; those that this process may use when None.
         provider: `cpu`, `cuda` or `openvino`.
         preset: `default`, `latency` or `throughput`.
@@ -69,7 +73,8 @@ class Session:
             raise InputError(f"preset {preset!r}: unknown; choose from {', '.join(PRESETS)}")
         if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
             raise InputError(f"threads must be a whole number of at least 1, found {threads!r}")
-        self._source = source
+        # A process may change its folder before it forks.
+        self._source = source.absolute() if isinstance(source, Path) else source
         self._where = where or str(source)
         shared, self._spins = PRESETS[preset]
         self.threads = (threads or usable_cpus()) if shared else 1
@@ -78,11 +83,18 @@ class Session:
         alone = self._spins or provider != "cpu"
         self.at_once = 1 if alone else threads or usable_cpus()
         self.provider = provider
+        self._lock = threading.Lock()
         self._start()
+        _sessions.add(self)
         self._inputs = {value.name for value in self._session.get_inputs()}
         self.outputs = [value.name for value in self._session.get_outputs()]
 
     def _start(self) -> None:
+        source = self._source
+        self._session = self._make(os.fspath(source), {}) if isinstance(source, Path) else source(self._make)
+        self._process = os.getpid()
+
+    def _make(self, model: str | bytes, weights: Mapping[str, bytes]) -> ort.InferenceSession:
         options = ort.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.inter_op_num_threads = 1
@@ -92,15 +104,11 @@ class Session:
         options.add_session_config_entry("session.intra_op.allow_spinning", str(int(self._spins)))
         if saturates():
             options.add_session_config_entry("session.x64quantprecision", "1")
-        model: str | bytes
-        if isinstance(self._source, Path):
-            model = os.fspath(self._source)
-        else:
-            model, weights = self._source()
+        if weights:
             contents = list(weights.values())
             options.add_external_initializers_from_files_in_memory(list(weights), contents, [*map(len, contents)])
         try:
-            self._session = ort.InferenceSession(
+            session = ort.InferenceSession(
                 model,
                 options,
                 providers=[*dict.fromkeys((PROVIDERS[self.provider], PROVIDERS["cpu"]))],
@@ -111,11 +119,11 @@ class Session:
             reason = " ".join(str(error).split())
             raise BundleError(f"{self._where}: ONNX Runtime cannot load it: {reason}") from error
         # ONNX Runtime goes on without a provider whose libraries are not there.
-        if PROVIDERS[self.provider] not in self._session.get_providers():
+        if PROVIDERS[self.provider] not in session.get_providers():
             raise InputError(
                 f"provider {self.provider}: ONNX Runtime could not start it; see what it printed, or take cpu"
             )
-        self._process = os.getpid()
+        return session
 
     def __call__(self, batch: dict[str, npt.NDArray[np.int64]]) -> dict[str, npt.NDArray[np.float32]]:
         """Runs one batch.
@@ -125,14 +133,35 @@ class Session:
 
         Returns:
             The outputs by name.
+
+        Raises:
+            BundleError: In a forked process, if the model on disk is no longer the one that was loaded.
         """
         if self._process != os.getpid():
-            # The threads of a session do not live on in a forked process: it takes a session of its own, and leaves
-            # that of its parent alone, which would wait for them when it is freed.
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._session))
-            self._start()
+            # The threads of a session do not live on in a forked process: it takes a session of its own.
+            with self._lock:
+                if self._process != os.getpid():
+                    self._start()
         feeds: dict[str, Any] = {name: array for name, array in batch.items() if name in self._inputs}
         return dict(zip(self.outputs, self._session.run(self.outputs, feeds), strict=True))
+
+    def leave_to_parent(self) -> None:
+        """Keeps a forked process from freeing its parent's session, which would wait for threads that it lacks."""
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._session))
+        # One of the parent's threads may have held it.
+        self._lock = threading.Lock()
+
+
+_sessions: WeakSet[Session] = WeakSet()
+
+
+def _leave_all_to_parent() -> None:
+    for session in _sessions:
+        session.leave_to_parent()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_all_to_parent)
 
 
 @cache
