@@ -70,7 +70,7 @@ class Queue:
     async def ask(self, work: Work, items: Sequence[tuple[str, str]]) -> list[Result]:
         """Answers items: question and context each, or two sentences.
 
-        Cancelling it takes the request out of the queue, or stops the model between two windows.
+        Cancelling it takes the request out of the queue, or stops the model before its next batch.
 
         Raises:
             InputError: If a text cannot be used.
@@ -148,15 +148,15 @@ def _answer_jobs(jobs: Sequence[_Job]) -> list[list[Result] | Exception]:
 def _call(jobs: Sequence[_Job]) -> list[Any]:
     work = jobs[0].work
     items = [item for job in jobs for item in job.items]
-    bundle = work.loaded.bundle
 
-    def go_on(*_: int) -> None:
+    def check() -> None:
         if all(job.future.done() for job in jobs):
             raise _Abandoned
 
+    bundle = work.loaded.bundle.stoppable(check)
     if isinstance(bundle, QuestionAnswerer):
         questions, contexts = zip(*items, strict=True)
-        found = bundle.answer_batch(questions, contexts, work.top_k, lang=work.lang, progress=go_on)
+        found = bundle.answer_batch(questions, contexts, work.top_k, lang=work.lang)
         return [
             Answers(
                 answers=[Span.model_validate(answer) for answer in answers],

@@ -40,13 +40,17 @@ def test_one_request_too_many_is_told_to_come_back(qa_bundle: Path, tmp_path: Pa
         assert server.post("/v1/answer", question("Anna.")).status == 200
 
 
-def test_what_takes_too_long_is_given_up(qa_bundle: Path, tmp_path: Path) -> None:
-    with start(tmp_path / "log", qa_bundle, "--timeout", 0.3, "--workers", 1) as server:
+def test_what_takes_too_long_is_given_up(qa_bundle: Path, pair_bundle: Path, tmp_path: Path) -> None:
+    limits = ("--timeout", 0.3, "--workers", 1, "--max-bytes", 20_000_000)
+    with start(tmp_path / "log", qa_bundle, pair_bundle, *limits) as server:
         late = server.post("/v1/answer", question(LONG))
         assert (late.status, late.error) == (503, "timeout") and int(late.headers["retry-after"]) >= 1
         # A text that nobody waits for is not read to its end, and its worker is free again.
         server.wait("lrc_calls_abandoned_total", 1)
         assert server.post("/v1/answer", question("Anna.")).status == 200
+        # Nor is one that was not yet cut into pieces.
+        assert server.post("/v1/compare", {"first": LONG * 10, "second": "Wer?"}).error == "timeout"
+        server.wait("lrc_calls_abandoned_total", 2)
         # A body that never comes is given up likewise.
         with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as connection:
             connection.sendall(head(9) + b"{")
