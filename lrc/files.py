@@ -27,7 +27,9 @@ def cache_dir() -> Path:
     try:
         folder = Path(os.environ.get("LRC_CACHE_DIR") or platformdirs.user_cache_dir("lrc"))
     except RuntimeError:
-        raise UserError("this user has no home folder for caches; set LRC_CACHE_DIR to a folder") from None
+        folder = Path("~")
+    if folder.parts[:1] == ("~",):
+        raise UserError("this user has no home folder for caches; set LRC_CACHE_DIR to a folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
