@@ -1,5 +1,6 @@
 """A bundle to a folder of static files that answers in a browser, with the network switched off."""
 
+import functools
 import gzip
 import hashlib
 import io
@@ -15,7 +16,8 @@ from typing import Any
 
 from lrc_runtime.errors import BundleError
 from lrc_runtime.files import Folder, open_files, read_file
-from lrc_runtime.manifest import CARD, MANIFEST, TOKENIZER, WEIGHTS, model_file, other_tasks, read_manifest, verify
+from lrc_runtime.manifest import CARD, MANIFEST, TOKENIZER, WEIGHTS, model_file, other_tasks, read_manifest
+from lrc_runtime.verified import Verified
 
 from .naming import take_name
 
@@ -67,9 +69,13 @@ def write_web(bundle: Path, out: Path, engine: Path) -> dict[str, int]:
     files = open_files(bundle)
     names = [None, *other_tasks(files)]
     manifests = [read_manifest(files, name) for name in names]
-    for manifest in manifests:
-        verify(files, manifest)
-    tokenizer = read_file(files, TOKENIZER)
+    verified = [Verified(files, manifest) for manifest in manifests]
+    content = {
+        file: held.open([file], functools.partial(read_file, name=file))
+        for name, held in zip(names, verified, strict=True)
+        for file in (WEIGHTS, TOKENIZER, CARD, model_file(name))
+    }
+    tokenizer = content[TOKENIZER]
     check_tokenizer(json.loads(tokenizer), files.where(TOKENIZER))
     own = _own_files()
     worker = own.pop(_WORKER)
@@ -79,8 +85,8 @@ def write_web(bundle: Path, out: Path, engine: Path) -> dict[str, int]:
         partial.chmod(0o755)
         for name, source in own.items():
             _write(partial / name, source)
-        for file in (WEIGHTS, TOKENIZER, CARD, *map(model_file, names)):
-            _write(partial / "bundle" / file, read_file(files, file))
+        for file, data in content.items():
+            _write(partial / "bundle" / file, data)
         script, assembly = ((engine / file).read_bytes() for file in ENGINE_FILES)
         _write(partial / "ort" / ENGINE_FILES[0], script)
         _write(partial / _ENGINE, _compressed(assembly))

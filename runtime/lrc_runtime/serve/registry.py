@@ -1,6 +1,5 @@
 """The bundles that are served, and their replacement while they are."""
 
-import json
 import logging
 import os
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from pathlib import Path
 from ..bundle import load
 from ..errors import BundleError, InputError
 from ..files import open_files, read_file
-from ..manifest import CARD, QUESTION_ANSWERING, Manifest, manifest_file, other_tasks
+from ..manifest import CARD, QUESTION_ANSWERING, Manifest, other_tasks
 from ..pairs import ParaphraseDetector
 from ..qa import QuestionAnswerer
 from .errors import ApiError
@@ -19,6 +18,8 @@ from .metrics import Metrics
 
 _log = logging.getLogger("lrc.serve")
 
+# How often a bundle is opened that changes meanwhile.
+_TRIES = 3
 # What tells that the files of a bundle changed: of each its name, size, time of change and number on disk.
 _State = tuple[tuple[str, int, int, int], ...]
 
@@ -72,16 +73,24 @@ class _Source:
         return tuple((name, stat.st_size, stat.st_mtime_ns, stat.st_ino) for name, stat in found)
 
     def load(self) -> list[Loaded]:
+        for _ in range(_TRIES):
+            before = self.state()
+            loaded = self._load()
+            # All tasks, and the card, are of one bundle only if none came in the place of another meanwhile.
+            if self.state() == before:
+                return loaded
+        raise BundleError(f"{self.path}: changes while it is opened; replace it by renaming")
+
+    def _load(self) -> list[Loaded]:
         files = open_files(self.path)
+        card = read_file(files, CARD).decode("utf-8", "replace")
         loaded = []
         for task in (None, *other_tasks(files)):
             name = f"{self.name}:{task}" if task else self.name
-            bundle = load(self.path, task=task, provider=self._provider, preset=self._preset)
+            bundle = load(files.path, task=task, provider=self._provider, preset=self._preset)
             assert bundle.manifest is not None  # `load` always knows it
             _try(bundle)
-            document = json.loads(read_file(files, manifest_file(task)))
-            card = read_file(files, CARD).decode("utf-8", "replace")
-            loaded.append(Loaded(name, bundle, bundle.manifest, document["sha256"], card))
+            loaded.append(Loaded(name, bundle, bundle.manifest, bundle.manifest.sha256, card))
         return loaded
 
 
