@@ -2,14 +2,11 @@
 
 import asyncio
 import codecs
-import hashlib
 import logging
-import mimetypes
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -29,16 +26,12 @@ from .guards import Guard, SecurityHeaders, error_response
 from .messages import Answers, Verdict
 from .metrics import CONTENT_TYPE, Metrics
 from .openapi import document
+from .pages import page_routes
 from .queue import Queue, Result, Work
 from .registry import Registry
 from .settings import Settings
 
 _log = logging.getLogger("lrc.serve")
-_PAGE = Path(__file__).parent / "page"
-_FILES = ("style.css", "app.js", "api.js", "card.js", "examples.js", "icon.svg")
-# Of the JavaScript runtime what the page needs, which lies in this folder of a web folder too.
-_CODE = Path(__file__).parents[1] / "web"
-_CODE_FILES = ("languages.js", "errors.js")
 _Model = TypeVar("_Model", bound=BaseModel)
 _Handler = Callable[[Request], Awaitable[Response]]
 
@@ -197,9 +190,7 @@ def make_app(settings: Settings, registry: Registry, metrics: Metrics, token: st
     }
     routes = [Route(path, _limited(service, path, handle), methods=["POST"]) for path, handle in posts.items()]
     routes += [Route(path, _answering(service, path, handle), methods=["GET"]) for path, handle in gets.items()]
-    routes += [Route("/", _file(_PAGE / "index.html"), methods=["GET"])]
-    routes += [Route(f"/{name}", _file(_PAGE / name), methods=["GET"]) for name in _FILES]
-    routes += [Route(f"/lrc/{name}", _file(_CODE / name), methods=["GET"]) for name in _CODE_FILES]
+    routes += page_routes()
     middleware = [Middleware(SecurityHeaders)]
     if settings.allow_origin:
         middleware.append(
@@ -306,22 +297,6 @@ def _refusal(error: ValidationError) -> ApiError:
     where = ".".join(map(str, first["loc"])) or "the body"
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     return ApiError(422, "invalid", f"{where}: {first['msg']}{more}")
-
-
-def _file(path: Path) -> _Handler:
-    # Read once: each open file would be one connection less.
-    content = path.read_bytes()
-    kind = mimetypes.guess_type(path.name)[0]
-    tag = f'"{hashlib.sha256(content).hexdigest()}"'
-    headers = {"cache-control": "no-cache", "etag": tag}
-
-    async def send(request: Request) -> Response:
-        # Asked for again each time, and sent only when changed.
-        if tag in request.headers.get("if-none-match", ""):
-            return Response(status_code=304, headers=headers)
-        return Response(content, media_type=kind, headers=headers)
-
-    return send
 
 
 async def _http_error(_: Request, error: Exception) -> Response:
