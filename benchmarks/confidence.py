@@ -16,10 +16,10 @@ import numpy.typing as npt
 from questions import test_questions
 
 import lrc_runtime
-from lrc.calibrate import expected_calibration_error, other_contexts
 from lrc.data.examples import Question
 from lrc.data.tasks import find_task
-from lrc.metrics import span_scores
+from lrc.evaluation.calibration import expected_calibration_error, other_contexts
+from lrc.evaluation.metrics import span_scores
 from lrc_runtime import QuestionAnswerer
 from lrc_runtime.decoding import NO_ANSWER
 

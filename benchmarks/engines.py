@@ -27,12 +27,12 @@ from questions import test_questions
 from torch import nn
 from transformers import AutoModelForQuestionAnswering
 
-from lrc import run as run_folder
-from lrc.batches import build_features
+from lrc import run_folder
 from lrc.heads import SpanHead
-from lrc.lower import lower
-from lrc.prepare import prepare
-from lrc.run import Run, load_run
+from lrc.lowering.lower import lower
+from lrc.run_folder import Run, load_run
+from lrc.training.batching import build_features
+from lrc.training.labels import prepare
 from lrc_exporters.graph import export_graph
 from lrc_runtime.encoding import TextEncoder
 

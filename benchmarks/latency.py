@@ -11,12 +11,12 @@ from pathlib import Path
 import torch
 
 import lrc_runtime
-from lrc import run as run_folder
+from lrc import run_folder
 from lrc.data.examples import BadExamples
 from lrc.data.readers import read_questions
-from lrc.lower import lower
-from lrc.run import load_run
-from lrc.scoring import torch_answerer
+from lrc.evaluation.scoring import torch_answerer
+from lrc.lowering.lower import lower
+from lrc.run_folder import load_run
 from lrc_runtime import QuestionAnswerer
 
 

@@ -16,9 +16,9 @@ from lrc.console import progress
 from lrc.data.examples import BadExamples
 from lrc.data.shots import sample
 from lrc.data.tasks import find_task
-from lrc.evaluate import open_subject, read_examples
-from lrc.run import read_settings
-from lrc.scoring import score_examples
+from lrc.evaluation.evaluate import open_subject, read_examples
+from lrc.evaluation.scoring import score_examples
+from lrc.run_folder import read_settings
 from lrc.study.statistics import paired_bootstrap
 
 

@@ -12,9 +12,9 @@ import random
 import sys
 from pathlib import Path
 
+from lrc.config.settings import TrainSettings
 from lrc.data.examples import BadExamples
-from lrc.prepare import draw_labels
-from lrc.settings import TrainSettings
+from lrc.training.labels import draw_labels
 
 _LINES_A_PASSAGE = 5
 _PASSAGES = 400

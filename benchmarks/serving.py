@@ -23,7 +23,7 @@ from measure_serving import SERVERS
 from questions import test_questions
 from transformers import PreTrainedTokenizerFast
 
-from lrc.metrics import span_scores
+from lrc.evaluation.metrics import span_scores
 from lrc_runtime.manifest import read_manifest
 
 _DOCUMENT_BYTES = 1_000_000

@@ -22,14 +22,14 @@ from typing import Any
 
 import torch
 
-from lrc.backbone import load_backbone
-from lrc.batches import build_features
-from lrc.launch import pick_device, pick_precision, resolve_langs
-from lrc.methods import method_settings
-from lrc.prepare import prepare
-from lrc.run import text_encoder
-from lrc.settings import TrainSettings
-from lrc.train import Trainer
+from lrc.backbones.load import load_backbone
+from lrc.config.methods import method_settings
+from lrc.config.settings import TrainSettings
+from lrc.run_folder import text_encoder
+from lrc.training.batching import build_features
+from lrc.training.labels import prepare
+from lrc.training.launch import pick_device, pick_precision, resolve_langs
+from lrc.training.trainer import Trainer
 
 _WARMUP = 5
 # Of the built-in backbone.

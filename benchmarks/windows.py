@@ -15,7 +15,7 @@ from typing import Any
 
 import lrc_runtime
 from lrc.data.tasks import data_root
-from lrc.metrics import span_scores
+from lrc.evaluation.metrics import span_scores
 from lrc_runtime import QuestionAnswerer
 from lrc_runtime.ranking import rank_windows
 

@@ -63,7 +63,7 @@ def setup(app: Sphinx) -> None:
 def _write_commands(_app: Sphinx, page: str, source: list[str]) -> None:
     if page != "docs/reference/commands":
         return
-    typer = [sys.executable, "-m", "typer", "lrc.cli", "utils", "docs", "--name", "lrc"]
+    typer = [sys.executable, "-m", "typer", "lrc.cli.app", "utils", "docs", "--name", "lrc"]
     text = subprocess.run(typer, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     # Its first line is a title, which the page has.
     parts = [

@@ -6,15 +6,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from .adapters import add_bottlenecks, add_scaling, feed_forward_outputs, keys_and_values
-from .backbone import Backbone
+from .adapters.bottleneck import add_bottlenecks, add_scaling, feed_forward_outputs, keys_and_values
+from .adapters.lora import add_lora
+from .adapters.prefix import KeyValuePrefix, ReparametrisedPrefix, add_prefixes, empty_prefixes, enable
+from .adapters.prompt import InputPrompt, ReparametrisedPrompt, initial_tokens, insert, text_prompt
+from .backbones.load import Backbone
+from .config.methods import find_method
+from .config.settings import TrainSettings
 from .errors import UserError
 from .heads import HEADS, build_head
-from .lora import add_lora
-from .methods import find_method
-from .prefix import KeyValuePrefix, ReparametrisedPrefix, add_prefixes, empty_prefixes, enable
-from .prompt import InputPrompt, ReparametrisedPrompt, initial_tokens, insert, text_prompt
-from .settings import TrainSettings
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 

@@ -12,9 +12,9 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import BertConfig, BertModel
 from typer.testing import CliRunner
 
-from lrc import ort_web
-from lrc.charsmap import build_charsmap
-from lrc.cli import app
+from lrc.backbones.charsmap import build_charsmap
+from lrc.cli.app import app
+from lrc.lowering import ort_web
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples" / "data"

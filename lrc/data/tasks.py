@@ -28,7 +28,7 @@ class Task:
         name: As `--task` gives it.
         kind: `qa` or `paraphrase`.
         langs: Its languages; empty for a user's own data.
-        metric: Name of the normalisation in `lrc.metrics`.
+        metric: Name of the normalisation in `lrc.evaluation.metrics`.
         labelled: File of shots and dev examples, by data folder and language; None for a user's own data.
         test: File of test examples, likewise.
         test_share: The part of the test file that is for testing, where both parts share one file.

@@ -122,7 +122,7 @@ def _generate(request: Request, bad: BadExamples, advance: Advance) -> Iterator[
     if name == SELF:
         return _self_labels(request, bad, advance)
     if name == SPANS or (name == CLOZES and not request.parallel):
-        from ..backbone import load_tokenizer
+        from ..backbones.load import load_tokenizer
         from .clozes import clozes
         from .spans import recurring_spans
 
@@ -133,8 +133,8 @@ def _generate(request: Request, bad: BadExamples, advance: Advance) -> Iterator[
 
 
 def _with_vectors(request: Request, bad: BadExamples, rng: np.random.Generator, advance: Advance) -> Iterator[Made]:
-    from ..backbone import load_backbone
-    from ..launch import pick_device
+    from ..backbones.load import load_backbone
+    from ..training.launch import pick_device
     from .codeswitch import code_switch
     from .lexicon import induce
     from .reorderings import reorderings
@@ -169,8 +169,8 @@ def _with_vectors(request: Request, bad: BadExamples, rng: np.random.Generator, 
 def _self_labels(request: Request, bad: BadExamples, advance: Advance) -> Iterator[Made]:
     from lrc_runtime import QuestionAnswerer
 
-    from ..evaluate import open_subject
-    from ..prepare import draw_labels
+    from ..evaluation.evaluate import open_subject
+    from ..training.labels import draw_labels
     from .selflabels import FEWEST_KNOWN, calibrate, self_labels
 
     assert request.run is not None

@@ -9,7 +9,7 @@ import torch
 from lrc_runtime.encoding import TextEncoder
 from lrc_runtime.manifest import Windowing
 
-from ..backbone import Backbone
+from ..backbones.load import Backbone
 from .text import Span
 
 Floats = npt.NDArray[np.float32]

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..config.methods import METHODS
 from ..console import note
 from ..extras import require
 from ..files import read_json, write_file
-from ..methods import METHODS
 from .groups import Configuration, configurations
 from .plan import SEARCH, read_plan
 from .plots import Plotter

@@ -12,16 +12,16 @@ import torch
 
 from lrc_runtime.errors import LrcError
 
-from .. import run as run_folder
+from .. import run_folder
+from ..config.settings import TrainSettings
 from ..data.examples import BadExamples
 from ..data.shots import sample
 from ..data.tasks import find_task
 from ..errors import UserError
-from ..evaluate import read_examples
+from ..evaluation.evaluate import read_examples
+from ..evaluation.scoring import main_score, score_examples, summarise, torch_answerer, trivial_score
 from ..files import read_json, write_json
-from ..launch import resume, start
-from ..scoring import main_score, score_examples, summarise, torch_answerer, trivial_score
-from ..settings import TrainSettings
+from ..training.launch import resume, start
 from .plan import CELL, RESULT, Cell
 from .results import Row
 

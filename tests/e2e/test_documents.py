@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import typer
 
-from lrc.cli import app
+from lrc.cli.app import app
+from lrc.config.settings import TrainSettings
 from lrc.data.examples import BadExamples
 from lrc.data.readers import read_questions
-from lrc.prepare import draw_labels
-from lrc.settings import TrainSettings
 from lrc.study.plan import read_study
+from lrc.training.labels import draw_labels
 from lrc_runtime import cli as runtime
 from tests.conftest import ROOT, data_dir, lrc, ort_web_or_skip
 from tests.runtime.serve.server import start
@@ -96,7 +96,7 @@ def run_code(document: str, backbone: Path, folder: Path, serving: ExitStack) ->
             elif line.startswith("lrc serve "):
                 # Goes on until the document ends, or serves something else.
                 serving.close()
-                address = serving.enter_context(start(folder / "log", *words[2:], module="lrc.cli")).address
+                address = serving.enter_context(start(folder / "log", *words[2:], module="lrc.cli.app")).address
             elif words[0] == "mv":
                 Path(words[1]).rename(words[2])
             elif words[0] in ("python", "schemathesis"):

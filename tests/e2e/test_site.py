@@ -10,7 +10,7 @@ from urllib.parse import unquote, urldefrag
 import pytest
 import typer
 
-from lrc.cli import app
+from lrc.cli.app import app
 from lrc_runtime import __all__ as public
 from lrc_runtime import cli as runtime
 from tests.conftest import ROOT

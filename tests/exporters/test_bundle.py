@@ -13,8 +13,8 @@ import torch
 
 import lrc_exporters.packing as packing
 import lrc_runtime
-from lrc.export import export_runs
-from lrc.run import load_run
+from lrc.lowering.export import export_runs
+from lrc.run_folder import load_run
 from lrc_exporters.proof import ProofError
 from lrc_runtime import BundleError, ParaphraseDetector, QuestionAnswerer
 from lrc_runtime.files import write_archive
@@ -131,14 +131,14 @@ def test_backbone_with_segments_keeps_them(tiny_types: Path, tmp_path: Path) -> 
 
 
 def test_wrong_lowering_is_refused(qa_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import lrc.export
+    import lrc.lowering.export
 
     def broken(model: torch.nn.Module, fold: bool) -> torch.nn.Module:
-        plain = lrc.lower.lower(model)
+        plain = lrc.lowering.lower.lower(model)
         plain.head.dense.bias += 0.001
         return plain
 
-    monkeypatch.setattr(lrc.export, "lower", broken)
+    monkeypatch.setattr(lrc.lowering.export, "lower", broken)
     with pytest.raises(ProofError, match="lowering"):
         export_runs([qa_run], tmp_path / "bundle")
     assert list(tmp_path.iterdir()) == []

@@ -10,7 +10,7 @@ from onnx import TensorProto
 from torch import nn
 from transformers import AutoModel, BertConfig, DistilBertConfig, ModernBertConfig, PretrainedConfig, XLMRobertaConfig
 
-from lrc.prefix import add_prefixes, enable, fused
+from lrc.adapters.prefix import add_prefixes, enable, fused
 from lrc_exporters.fusion import fuse
 from lrc_exporters.graph import export_graph
 from lrc_runtime.session import Session

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import lrc_exporters.compile as compiler
 import lrc_exporters.sensitivity as sensitivity
-from lrc.cli import app
+from lrc.cli.app import app
 from lrc_exporters.gate import GateError, Scored, check, losses
 from lrc_exporters.quantize import Precision, quantize
 from lrc_runtime.manifest import read_manifest

@@ -13,7 +13,7 @@ import lrc_runtime
 from lrc.data.examples import BadExamples, texts_of
 from lrc.data.readers import read_questions
 from lrc.errors import UserError
-from lrc.evidence import vocabulary_choice
+from lrc.lowering.samples import vocabulary_choice
 from lrc_exporters.vocabulary import (
     Choice,
     Sample,

@@ -39,7 +39,7 @@ def study_file(folder: Path, backbone: Path, more: str = "", text: str = STUDY) 
 
 def start_study(file: Path, out: Path, *extra: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-c", "from lrc.cli import main; main()", "study", str(file), "--out", str(out), *extra],
+        [sys.executable, "-c", "from lrc.cli.app import main; main()", "study", str(file), "--out", str(out), *extra],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env={**os.environ, "OMP_NUM_THREADS": "1"},

@@ -7,10 +7,10 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from lrc.align import Views, agreement, cosine, infonce, mse, parse_terms, retention, transport
-from lrc.cli import app
+from lrc.alignment.terms import Views, agreement, cosine, infonce, mse, parse_terms, retention, transport
+from lrc.cli.app import app
 from lrc.errors import UserError
-from lrc.run import load_run
+from lrc.run_folder import load_run
 from tests.conftest import tiny_arguments, train_tiny
 from tests.lrc.test_cli import refused
 from tests.lrc.test_freezing import interrupt_and_resume, weights
@@ -159,7 +159,7 @@ def test_terms_that_cannot_be(tiny: Path, tmp_path: Path) -> None:
 
 
 def test_old_runs_keep_their_alignment(qa_run: Path, tmp_path: Path) -> None:
-    from lrc.settings import TrainSettings
+    from lrc.config.settings import TrainSettings
 
     document = json.loads((qa_run / "settings.json").read_text())
     for name in ("align", "align_ramp", "align_learned", "unlabelled", "frozen_layers", "unfreezing"):

@@ -10,8 +10,8 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
-from lrc.backbone import load_backbone
-from lrc.builtin import _wheel_file, builtin_folder
+from lrc.backbones.builtin import _wheel_file, builtin_folder
+from lrc.backbones.load import load_backbone
 from lrc.data.examples import BadExamples
 from lrc.data.readers import read_questions
 from tests.conftest import EXAMPLES, LANGS, data_dir

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from lrc.cli import app
+from lrc.cli.app import app
 from lrc.data.check import Report, check
 from lrc.data.examples import BadExamples
 from lrc.data.identity import text_id

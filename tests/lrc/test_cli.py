@@ -12,13 +12,13 @@ from unittest import mock
 import pytest
 from huggingface_hub import constants
 
-from lrc.cli import main
+from lrc.cli.app import main
 from tests.conftest import EXAMPLES, data_dir, lrc
 
 
 def command(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", "from lrc.cli import main; main()", *map(str, arguments)],
+        [sys.executable, "-c", "from lrc.cli.app import main; main()", *map(str, arguments)],
         capture_output=True,
         text=True,
         env={**os.environ, "HF_HUB_OFFLINE": "1", **environment},
@@ -171,7 +171,7 @@ def test_eval_on_another_task_of_the_kind(qa_run: Path) -> None:
 
 def test_help_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from lrc.cli import app; from typer.testing import CliRunner;"
+        "import sys; from lrc.cli.app import app; from typer.testing import CliRunner;"
         "CliRunner().invoke(app, ['--help']);"
         "print([name for name in ('torch', 'transformers', 'onnxruntime', 'numpy') if name in sys.modules])"
     )

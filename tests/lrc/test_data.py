@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from lrc.config.settings import TrainSettings
+from lrc.data.distractors import add_distractors
 from lrc.data.examples import BadExamples, Pair, Question
 from lrc.data.parallel import read_parallel
 from lrc.data.readers import read_pairs, read_questions
 from lrc.data.shots import draw, remainder, sample
 from lrc.data.tasks import TASKS, read_labelled, read_test
-from lrc.distractors import add_distractors
 from lrc.errors import UserError
-from lrc.prepare import TrainingData, draw_labels, prepare
-from lrc.settings import TrainSettings
+from lrc.training.labels import TrainingData, draw_labels, prepare
 from tests.conftest import EXAMPLES, LANGS, data_dir
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from lrc.cli import app
+from lrc.cli.app import app
 from lrc.data.check import check
 from lrc.data.examples import BadExamples, Pair, Question
 from lrc.data.readers import read_pairs, read_questions

@@ -7,13 +7,13 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from lrc import freezing
-from lrc.backbone import load_backbone
-from lrc.cli import app
-from lrc.lower import lower
-from lrc.run import load_run
-from lrc.settings import TrainSettings
-from lrc.train import Trainer
+from lrc.backbones.load import load_backbone
+from lrc.cli.app import app
+from lrc.config.settings import TrainSettings
+from lrc.lowering.lower import lower
+from lrc.run_folder import load_run
+from lrc.training import freezing
+from lrc.training.trainer import Trainer
 from tests.conftest import tiny_arguments, train_tiny
 from tests.lrc.test_cli import refused
 from tests.lrc.test_methods import SOURCE

@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from lrc.backbone import load_backbone
-from lrc.batches import build_features, collate
+from lrc.backbones.load import load_backbone
+from lrc.config.settings import TrainSettings
 from lrc.data.examples import Question
-from lrc.graphs import EncoderGraphs
 from lrc.model import INPUTS, TaskModel, build_model
-from lrc.run import load_run, text_encoder
-from lrc.settings import TrainSettings
+from lrc.run_folder import load_run, text_encoder
+from lrc.training.batching import build_features, collate
+from lrc.training.cuda_graphs import EncoderGraphs
 from tests.conftest import train_tiny
 
 TEXTS = [

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from lrc.config.settings import TrainSettings
 from lrc.heads import InteractionPairHead, QuestionSpanHead, texts_of
-from lrc.lower import lower
-from lrc.run import load_run
-from lrc.settings import TrainSettings
+from lrc.lowering.lower import lower
+from lrc.run_folder import load_run
 from tests.conftest import assert_same_scores, lrc, tiny_arguments, train_tiny
 from tests.lrc.test_cli import refused
 

@@ -62,7 +62,7 @@ def test_hub_id_is_fetched_trained_and_remembered(hub: str, tmp_path: Path) -> N
     for repo, code in ((REPO, 0), ("some-lab/absent", 2)):
         result = subprocess.run(
             [
-                *(sys.executable, "-c", "from lrc.cli import main; main()", *arguments),
+                *(sys.executable, "-c", "from lrc.cli.app import main; main()", *arguments),
                 *("--backbone", repo, "--steps", "1", "--out", str(tmp_path / f"run{code}")),
             ],
             env=environment,

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from lrc.cli import app
+from lrc.cli.app import app
+from lrc.config.settings import TrainSettings
 from lrc.data.examples import BadExamples, Pair
 from lrc.data.identity import ROWS, SHARED, is_text_id
 from lrc.data.overlap import Seen, Trained
 from lrc.data.readers import read_pairs, read_questions
-from lrc.settings import TrainSettings
 from tests.conftest import EXAMPLES, data_dir, lrc
 
 # Goods by city: what a stall in each sells. The two languages tell of different stalls.

@@ -10,7 +10,7 @@ from lrc.data.check import check
 from lrc.data.scripts import script_share, scripts
 from lrc.data.tasks import check_langs, find_task
 from lrc.errors import UserError
-from lrc.metrics import span_scores
+from lrc.evaluation.metrics import span_scores
 from tests.conftest import EXAMPLES, lrc
 from tests.lrc.test_cli import QA, refused
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from peft.tuners.lora import Linear
 
-from lrc.backbone import load_backbone
-from lrc.lora import LoraLinear, add_lora
+from lrc.adapters.lora import LoraLinear, add_lora
+from lrc.backbones.load import load_backbone
 from tests.conftest import EXAMPLES
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from lrc.backbone import load_backbone
-from lrc.lower import lower
-from lrc.methods import METHODS, method_settings
+from lrc.backbones.load import load_backbone
+from lrc.config.methods import METHODS, method_settings
+from lrc.config.settings import TrainSettings
+from lrc.lowering.lower import lower
 from lrc.model import build_model
-from lrc.run import load_run, read_settings
-from lrc.settings import TrainSettings
+from lrc.run_folder import load_run, read_settings
 from tests.conftest import EXAMPLES, assert_same_scores, lrc, train_tiny
 from tests.lrc.test_cli import refused
 

@@ -6,16 +6,16 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lrc import prefix
-from lrc.backbone import load_backbone
-from lrc.batches import build_features, collate, locate, schedule
+from lrc.adapters.bottleneck import prefix
+from lrc.backbones.load import load_backbone
+from lrc.config.settings import TrainSettings
 from lrc.data.examples import BadExamples, Question
 from lrc.data.readers import read_questions
 from lrc.errors import UserError
-from lrc.lower import lower
+from lrc.lowering.lower import lower
 from lrc.model import build_model
-from lrc.run import load_run
-from lrc.settings import TrainSettings
+from lrc.run_folder import load_run
+from lrc.training.batching import build_features, collate, locate, schedule
 from lrc_runtime.encoding import TextEncoder
 from lrc_runtime.manifest import Windowing
 from tests.conftest import EXAMPLES, make_tokenizer, train_tiny

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from lrc.cli import app
+from lrc.cli.app import app
 from lrc.errors import UserError
 from lrc.files import claimed, replace_file, replace_folder
 from lrc_runtime.errors import LrcError
@@ -28,7 +28,7 @@ def refusal(result: Result) -> str:
 
 def test_two_trainings_never_write_one_folder(tiny: Path, tmp_path: Path) -> None:
     out = tmp_path / "runs" / "same"
-    command = [sys.executable, "-c", "from lrc.cli import main; main()", *tiny_arguments(tiny, out, "qa", "--seed")]
+    command = [sys.executable, "-c", "from lrc.cli.app import main; main()", *tiny_arguments(tiny, out, "qa", "--seed")]
     jobs = [
         subprocess.Popen([*command, str(seed)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for seed in (1, 2)

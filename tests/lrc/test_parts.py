@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 import torch
 
-from lrc.adapters import BottleneckAdapter, ScaledLinear
-from lrc.backbone import load_backbone
-from lrc.lower import lower
+from lrc.adapters.bottleneck import BottleneckAdapter, ScaledLinear
+from lrc.adapters.prefix import KeyValuePrefix, ReparametrisedPrefix
+from lrc.backbones.load import load_backbone
+from lrc.config.settings import TrainSettings
+from lrc.lowering.lower import lower
 from lrc.model import TaskModel, build_model
-from lrc.prefix import KeyValuePrefix, ReparametrisedPrefix
-from lrc.run import load_run
-from lrc.settings import TrainSettings
+from lrc.run_folder import load_run
 from tests.conftest import assert_same_scores, lrc, tiny_arguments, train_tiny
 from tests.lrc.test_cli import refused
 

@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lrc.backbone import load_tokenizer
+from lrc.backbones.load import load_tokenizer
 from lrc.data.examples import BadExamples, Question
 from lrc.data.passages import Passage
 from lrc.data.readers import read_pairs, read_questions
 from lrc.errors import UserError
-from lrc.evaluate import Subject
+from lrc.evaluation.evaluate import Subject
 from lrc.pseudo.codeswitch import code_switch
 from lrc.pseudo.examples import BLANK
 from lrc.pseudo.roundtrips import paraphrases
 from lrc.pseudo.selflabels import calibrate, self_labels
 from lrc.pseudo.text import Frequencies, Segmenter, sentences
-from lrc.run import read_settings
+from lrc.run_folder import read_settings
 from lrc_runtime import QuestionAnswerer
 from lrc_runtime.decoding import NO_ANSWER
 from tests.conftest import EXAMPLES, LANGS, data_dir, lrc, make_tokenizer
@@ -427,7 +427,7 @@ def test_questions_for_self_labels_need_no_answers(
         source.write_text("".join(json.dumps(row) + "\n" for row in rows_in), encoding="utf-8")
     out = tmp_path / "out.jsonl"
     with monkeypatch.context() as patch:
-        patch.setattr("lrc.prepare.draw_labels", lambda *_: ({}, {"th": known}))
+        patch.setattr("lrc.training.labels.draw_labels", lambda *_: ({}, {"th": known}))
         lrc("pseudo", source, "--lang", "th", "--generator", "self", "--run", qa_run, "--out", out)
     assert [row["answers"]["text"] for row in rows(out)] == [["เชียงใหม่"]] * 6
     with pytest.raises(UserError, match="answer"):

@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from lrc import freezing
-from lrc.backbone import load_backbone
+from lrc.backbones.load import load_backbone
+from lrc.config.methods import method_settings
+from lrc.config.settings import TrainSettings
 from lrc.errors import UserError
-from lrc.methods import method_settings
 from lrc.model import build_model, task_loss
-from lrc.optim import WeightAverage, parameter_groups
-from lrc.recipe import parse_recipe, stage_rate
-from lrc.run import load_run
-from lrc.settings import TrainSettings
+from lrc.run_folder import load_run
+from lrc.training import freezing
+from lrc.training.optim import WeightAverage, parameter_groups
+from lrc.training.stages import parse_recipe, stage_rate
 from tests.conftest import EXAMPLES, tiny_arguments, train_tiny
 from tests.lrc.test_cli import refused
 from tests.lrc.test_freezing import interrupt_and_resume, weights

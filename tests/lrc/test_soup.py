@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from lrc.config.settings import TrainSettings
 from lrc.errors import UserError
-from lrc.lower import lower
-from lrc.run import load_run
-from lrc.settings import TrainSettings
-from lrc.soup import check_soup
+from lrc.lowering.lower import lower
+from lrc.run_folder import load_run
+from lrc.training.soup import check_soup
 from tests.conftest import assert_same_scores, lrc, tiny_arguments, train_tiny
 from tests.lrc.test_cli import refused
 from tests.lrc.test_freezing import interrupt_and_resume, weights

@@ -13,7 +13,7 @@ import pyarrow.parquet
 import pytest
 from typer.testing import CliRunner
 
-from lrc.cli import app
+from lrc.cli.app import app
 from lrc.study.plan import read_study
 from lrc.study.results import MEASURED, read_results
 from tests.conftest import lrc

@@ -10,11 +10,11 @@ import torch
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
-from lrc import launch
-from lrc.cli import app
+from lrc.cli.app import app
+from lrc.config.settings import TrainSettings
 from lrc.errors import UserError
-from lrc.settings import TrainSettings
-from lrc.train import Trainer
+from lrc.training import launch
+from lrc.training.trainer import Trainer
 from tests.conftest import EXAMPLES, lrc, tiny_arguments, train_tiny
 
 

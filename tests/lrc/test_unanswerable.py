@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from lrc import calibrate
-from lrc.cli import app
+from lrc.cli.app import app
 from lrc.data.examples import Question
-from lrc.scoring import outcomes_by_group, score_examples, summarise, trivial_score
-from lrc.unanswerable import Outcome, scores_of_both
+from lrc.evaluation import calibration as calibrate
+from lrc.evaluation.scoring import outcomes_by_group, score_examples, summarise, trivial_score
+from lrc.evaluation.unanswerable import Outcome, scores_of_both
 from lrc_exporters import gate
 from lrc_exporters.gate import Scored
 from lrc_runtime import QuestionAnswerer

@@ -79,7 +79,7 @@ def hindi(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("streams", STREAMS)
-@pytest.mark.parametrize("module", ["lrc_runtime.cli", "lrc.cli"])
+@pytest.mark.parametrize("module", ["lrc_runtime.cli", "lrc.cli.app"])
 def test_any_text_is_read_and_printed_everywhere(qa_bundle: Path, hindi: Path, streams: str, module: str) -> None:
     context = hindi.read_text(encoding="utf-8")
     asked = ("ask", qa_bundle, "-q", "किसने घर बेचा?", "-c", hindi, "-k", "5", "--json")
@@ -100,7 +100,7 @@ def test_a_line_for_people_is_printed_everywhere(qa_bundle: Path, hindi: Path, s
     assert said.returncode == 2 and said.stderr.startswith(b"error: --context ") and said.stderr.count(b"\n") == 1
 
 
-@pytest.mark.parametrize("module", ["lrc_runtime.cli", "lrc.cli"])
+@pytest.mark.parametrize("module", ["lrc_runtime.cli", "lrc.cli.app"])
 @pytest.mark.parametrize(
     ("arguments", "shell", "says"),
     [

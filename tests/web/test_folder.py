@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lrc import ort_web
+from lrc.lowering import ort_web
 from lrc_exporters.web import ENGINE_FILES, write_web
 from lrc_runtime import BundleError
 from lrc_runtime.files import write_archive

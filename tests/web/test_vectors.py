@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer
 
-from lrc.builtin import _normalizer
+from lrc.backbones.builtin import _normalizer
 from tests.conftest import make_tokenizer
 from tests.web import vectors
 

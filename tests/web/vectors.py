@@ -12,7 +12,7 @@ import numpy as np
 from babel.localedata import locale_identifiers
 from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
 
-from lrc.charsmap import build_charsmap
+from lrc.backbones.charsmap import build_charsmap
 from lrc_runtime import ParaphraseDetector
 from lrc_runtime.batching import run_sorted
 from lrc_runtime.calibration import Calibration

@@ -122,7 +122,7 @@ def test_a_page_that_a_browser_has_is_not_sent_again(server: Server) -> None:
         (["a:b={bundle}"], "NAME=PATH"),
     ],
 )
-@pytest.mark.parametrize("module", ["lrc_runtime.cli", "lrc.cli"])
+@pytest.mark.parametrize("module", ["lrc_runtime.cli", "lrc.cli.app"])
 def test_what_it_cannot_start_with_is_one_line_and_exit_code_2(
     qa_bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], module: str,
     arguments: list[str], says: str,

@@ -123,7 +123,7 @@ def test_several_tasks_of_one_archive_are_served_and_reloaded(
     both, file = tmp_path / "both.lrc", tmp_path / "served.lrc"
     lrc("export", qa_run, pair_run, *QUICK, "--out", both)
     shutil.copy(both, file)
-    with start(tmp_path / "log", file, "--reload", 0.05, module="lrc.cli") as server:
+    with start(tmp_path / "log", file, "--reload", 0.05, module="lrc.cli.app") as server:
         names = [one["name"] for one in server.get("/v1/bundles").json["bundles"]]
         assert names == ["served", "served:paraphrase"]
         assert server.post("/v1/compare", {"first": "a", "second": "b"}).json["bundle"] == names[1]

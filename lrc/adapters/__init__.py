@@ -1,0 +1,1 @@
+"""What is trained inside a frozen encoder: prefixes, LoRA, bottlenecks, soft prompts."""

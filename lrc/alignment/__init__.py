@@ -1,0 +1,1 @@
+"""The knowledge-alignment loss: its terms, and what they look at while training."""

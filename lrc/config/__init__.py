@@ -1,0 +1,1 @@
+"""Settings of a run, and those that each transfer method brings."""

@@ -1,0 +1,1 @@
+"""Scores and confidence: of a run in torch and of a bundle, through the same decoding."""

@@ -1,0 +1,219 @@
+"""Starts and resumes training runs: resolves the settings, makes the run folder, shows the progress."""
+
+import math
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .. import run_folder
+from ..backbones.load import load_backbone
+from ..config.settings import TrainSettings
+from ..console import note, progress, score_table, tell
+from ..data.identity import AUTO, SHARED
+from ..data.tasks import QA, check_langs, data_root, find_task, present_langs
+from ..errors import UserError
+from ..files import claimed, read_json, replace_folder, write_json
+from .diagnosis import signs_of_failure
+from .labels import TrainingData, prepare
+from .soup import check_soup, finish_soup, unfinished
+from .trainer import Trainer
+
+# torch takes seeds of 64 bits, and each step of dropout has one of its own above that of the run.
+_LARGEST_SEED = 2**32 - 1
+_VERSIONS = ("torch", "transformers", "peft", "tokenizers", "numpy")
+
+
+def start(settings: TrainSettings, out: Path | None, epochs: float | None) -> None:
+    """Trains a new run.
+
+    Args:
+        settings: As the command line gave them; `auto` and 0 stand for what is resolved here.
+        out: The run folder, which must not exist.
+        epochs: Passes over the labels, where the steps are not given.
+
+    Raises:
+        UserError: If anything that the settings name cannot be used.
+    """
+    resolve_langs(settings)
+    settings.device = pick_device(settings.device)
+    settings.precision = pick_precision(settings.precision, settings.device)
+    _check_numbers(settings, epochs)
+    folder = out or Path("runs") / f"{settings.task}-{'-'.join(settings.langs)}-{settings.shots}-s{settings.seed}"
+    with claimed(folder):
+        if folder.exists():
+            raise UserError(f"--out {folder}: exists already; name a new folder, or go on with --resume {folder}")
+        _start(settings, folder, epochs)
+
+
+def _start(settings: TrainSettings, folder: Path, epochs: float | None) -> None:
+    check_soup(settings)
+    data = prepare(settings)
+    _resolve_steps(settings, data, epochs)
+    backbone = load_backbone(settings.backbone)
+    settings.fingerprint = backbone.fingerprint
+    settings.versions = {name: version(name) for name in _VERSIONS}
+    settings.make_paths_absolute()
+    # The trainer may refuse the settings, so it is made before the folder.
+    trainer = Trainer(backbone, data, *unfinished(settings, folder)[0])
+    with replace_folder(folder) as partial:
+        write_json(partial / run_folder.SETTINGS, settings.to_json())
+        run_folder.write_trained(partial, data.shots, data.seen)
+    _train_all(trainer, data, settings, folder)
+
+
+def resume(folder: Path) -> None:
+    """Goes on with an interrupted run from its last checkpoint.
+
+    Raises:
+        UserError: If the folder is not a run, is finished, or its data or backbone have changed.
+    """
+    settings = run_folder.read_settings(folder)
+    with claimed(folder, "--resume"):
+        _resume(folder, settings)
+
+
+def _resume(folder: Path, settings: TrainSettings) -> None:
+    if (folder / run_folder.ADAPTER).is_file():
+        raise UserError(f"--resume {folder}: the run is finished; evaluate or export it")
+    settings.device = pick_device("cuda" if settings.device == "cuda" else "cpu")
+    data = prepare(settings)
+    if data.shots != read_json(folder / run_folder.SHOTS):
+        raise UserError(f"--resume {folder}: its data has changed and gives other shots; train a new run")
+    backbone = load_backbone(settings.backbone)
+    if backbone.fingerprint != settings.fingerprint:
+        raise UserError(f"--resume {folder}: --backbone {settings.backbone} has changed; train a new run")
+    left = unfinished(settings, folder)
+    _train_all(Trainer(backbone, data, *left[0]) if left else None, data, settings, folder)
+
+
+def _train_all(trainer: Trainer | None, data: TrainingData, settings: TrainSettings, folder: Path) -> None:
+    """Trains the run, or what is left of the runs of a soup, beginning with the trainer of the first one left."""
+    for member, own in unfinished(settings, folder):
+        own.mkdir(parents=True, exist_ok=True)
+        trainer = trainer or Trainer(load_backbone(settings.backbone), data, member, own)
+        trainer.resume()
+        _train(trainer, data, member, own, folder)
+        trainer = None
+    if settings.soup > 1:
+        with progress("score the mean on dev", sum(map(len, data.dev.values()))) as advance:
+            metrics = finish_soup(folder, settings, data, advance)
+        note(f"finished {folder}, the mean of {settings.soup} runs")
+        _show_outcome(metrics, data, settings)
+
+
+def _train(trainer: Trainer, data: TrainingData, settings: TrainSettings, folder: Path, whole: Path) -> None:
+    note(
+        f"training on {settings.device} in {settings.precision}: {len(data.target)} target labels"
+        f" ({', '.join(settings.langs)}), {len(data.source)} source labels,"
+        f"{f' {len(data.pseudo)} pseudo-labels,' if data.pseudo else ''}"
+        f" {100 * trainer.trained_share:.2f} % of the parameters; writing to {folder}"
+    )
+    tell(data.bad)
+    began = time.monotonic()
+    try:
+        with progress("train", settings.steps, trainer.step) as advance:
+
+            def report(step: int, terms: dict[str, float]) -> None:
+                recent = trainer.losses[-20:]
+                means = {name: [entry[name] for entry in recent if name in entry] for name in terms}
+                advance(1, "  ".join(f"{name} {sum(v) / len(v):.3f}" for name, v in means.items() if v))
+
+            trainer.train(report)
+    except KeyboardInterrupt:
+        note(f"interrupted at step {trainer.step}; go on with: lrc train --resume {whole}")
+        raise SystemExit(130) from None
+    with progress("score on dev", sum(map(len, data.dev.values()))) as advance:
+        metrics = trainer.finish(advance)
+    note(f"finished {folder} in {time.monotonic() - began:.0f} s")
+    _show_outcome(metrics, data, settings)
+
+
+def _show_outcome(metrics: dict[str, Any], data: TrainingData, settings: TrainSettings) -> None:
+    dev = metrics["dev"]
+    if dev:
+        score_table(f"{settings.task}: dev examples, torch", dev)
+    losses = [terms["task"] for terms in metrics["loss"]]
+    for sign in signs_of_failure(losses, dev, data.dev, find_task(settings.task).metric):
+        note(f"warning: {sign}")
+
+
+def _check_numbers(settings: TrainSettings, epochs: float | None) -> None:
+    for name, value in (("--lr", settings.lr), ("--epochs", epochs or 1.0)):
+        if not (math.isfinite(value) and value > 0):
+            raise UserError(f"{name} {value}: must be a positive number")
+    for name, seed in (("--seed", settings.seed), ("--draw-seed", settings.draw_seed)):
+        if not 0 <= seed <= _LARGEST_SEED:
+            raise UserError(f"{name} {seed}: must be a whole number from 0 to {_LARGEST_SEED}")
+    if settings.ids not in (AUTO, SHARED):
+        raise UserError(f"--ids {settings.ids}: choose {AUTO} or {SHARED}")
+
+
+def resolve_langs(settings: TrainSettings) -> None:
+    """Checks the languages; without any, takes those that the data folder has.
+
+    Raises:
+        UserError: If there are none, or the task does not have one of them.
+    """
+    task = find_task(settings.task)
+    if settings.train is None and task.labelled is not None:
+        settings.data_dir = str(data_root(settings.data_dir))
+        if not settings.langs:
+            settings.langs = present_langs(task, Path(settings.data_dir))
+            if not settings.langs:
+                raise UserError(
+                    f"--data-dir {settings.data_dir}: has no {task.name} data; put the official files there"
+                )
+    settings.langs = check_langs(task, settings.langs)
+
+
+def pick_device(name: str) -> str:
+    """Resolves `--device`: CUDA where it is present.
+
+    Raises:
+        UserError: If the name is unknown, or CUDA is asked for and absent.
+    """
+    if name not in ("auto", "cuda", "cpu"):
+        raise UserError(f"--device {name}: choose auto, cuda or cpu")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UserError("--device cuda: torch sees no CUDA device here; use --device auto or cpu")
+    return "cuda" if name != "cpu" and torch.cuda.is_available() else "cpu"
+
+
+def pick_precision(name: str, device: str) -> str:
+    """Resolves `--precision`: bf16 where the hardware multiplies in it.
+
+    Raises:
+        UserError: If the name is unknown.
+    """
+    if name not in ("auto", "fp32", "bf16"):
+        raise UserError(f"--precision {name}: choose auto, fp32 or bf16")
+    if name != "auto":
+        return name
+    if device == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    # Processors with AVX-512 but without its bf16 instructions emulate them, at less than half the speed of float32.
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return "bf16" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "fp32"
+
+
+def _resolve_steps(settings: TrainSettings, data: TrainingData, epochs: float | None) -> None:
+    """Fills in batch size and steps, by the task and the number of labels."""
+    is_qa = settings.kind == QA
+    settings.batch_size = settings.batch_size or (8 if is_qa else 32)
+    labels = len(data.target) + len(data.source) + len(data.pseudo)
+    if epochs is not None:
+        if settings.steps:
+            raise UserError("--steps and --epochs: give one of the two")
+        settings.steps = max(1, round(epochs * labels / settings.batch_size))
+    if not settings.steps:
+        settings.steps = default_steps(is_qa, bool(data.source or data.pseudo))
+
+
+def default_steps(is_qa: bool, has_more: bool) -> int:
+    """Returns the steps of a run that names none: what a few hundred labels need, or a few thousand."""
+    if is_qa:
+        return 700 if has_more else 250
+    return 600 if has_more else 250
