@@ -49,12 +49,13 @@ def test_chance_is_not_refused() -> None:
 
 @pytest.fixture(scope="module")
 def learned(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that has learned its pairs by heart, and the same pairs under other ids, so that there is much to lose."""
+    """A run that has learned its pairs by heart, and the same pairs but for a dash, so that there is much to lose."""
     folder = tmp_path_factory.mktemp("learned")
     for lang in ("hi", "ar"):
         header, *rows = (EXAMPLES / f"pairs.{lang}.tsv").read_text(encoding="utf-8").splitlines()
-        renamed = [f"again-{row}" for row in rows]
-        (folder / f"{lang}.tsv").write_text("\n".join([header, *renamed]) + "\n", encoding="utf-8")
+        # A text that the run was trained on would be left out.
+        changed = [row.replace("\t", "\t- ", 1) for row in rows]
+        (folder / f"{lang}.tsv").write_text("\n".join([header, *changed]) + "\n", encoding="utf-8")
     lrc(
         *("train", "--task", "paraphrase", "--train", EXAMPLES / "pairs.{lang}.tsv", "--langs", "hi,ar", "--shots", 40),
         *("--backbone", tiny, "--method", "full", "--lr", "3e-3", "--steps", 150, "--precision", "fp32"),
