@@ -385,7 +385,7 @@ def test_only_answers_above_a_calibrated_confidence_are_kept(
 ) -> None:
     right = {f"कौन {number}?" for number in range(0, 80, 2)}
     subject = Subject(Oracle(right), read_settings(qa_run), {}, "oracle")
-    monkeypatch.setattr("lrc.evaluate.open_subject", lambda *_: subject)
+    monkeypatch.setattr("lrc.evaluation.evaluate.open_subject", lambda *_: subject)
     questions = [
         # The first half comes with answers, which tell how much the scores are worth.
         {
@@ -410,7 +410,7 @@ def test_questions_for_self_labels_need_no_answers(
 ) -> None:
     subject = Subject(Oracle({"ไหน 1?"}), read_settings(qa_run), {}, "oracle")
     known = [Question(str(n), "th", "", f"ไหน {n % 2}?", "เชียงใหม่ อยู่เหนือ", (("เชียงใหม่", 0),)) for n in range(40)]
-    monkeypatch.setattr("lrc.evaluate.open_subject", lambda *_: subject)
+    monkeypatch.setattr("lrc.evaluation.evaluate.open_subject", lambda *_: subject)
     rows_in = [
         {"id": str(number), "question": f"ไหน {number % 2}?", "context": "เชียงใหม่ อยู่เหนือ"} for number in range(6)
     ]
