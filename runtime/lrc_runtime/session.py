@@ -107,6 +107,9 @@ class Session:
         if weights:
             contents = list(weights.values())
             options.add_external_initializers_from_files_in_memory(list(weights), contents, [*map(len, contents)])
+        if isinstance(model, str):
+            # ONNX Runtime takes UTF-8; where no locale is set, Python does not know a path to be that.
+            model = os.fsencode(model).decode("utf-8", "surrogateescape")
         try:
             session = ort.InferenceSession(
                 model,
