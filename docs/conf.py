@@ -20,7 +20,14 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 # The sources are those of the whole repository, so that a link from a page to README.md or to a program leads there
 # in the site as it does among the files.
 root_doc = "docs/index"
-include_patterns = ["README.md", "docs/**", "examples/README.md", "benchmarks/results/**"]
+include_patterns = [
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "docs/**",
+    "examples/README.md",
+    "benchmarks/results/**",
+]
 exclude_patterns = [".*", "build", "dist", "runs", "studies", "bundles", "demo", "tests", "**/node_modules"]
 source_suffix = {".md": "markdown"}
 myst_heading_anchors = 3

@@ -1,3 +1,3 @@
 """lrc: learns question answering and paraphrase detection from few labels and compiles them for small devices."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

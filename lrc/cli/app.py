@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from .. import __version__
+
 app = typer.Typer(
     name="lrc",
     help="Learn question answering and paraphrase detection from few labels; compile them for small devices.",
@@ -16,12 +18,23 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"lrc {__version__}")
+        raise typer.Exit
+
+
 data_app = typer.Typer(help="Fetch and check data.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(data_app, name="data")
 
 
 @app.callback()
-def _begin() -> None:
+def _begin(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
     # Of every command, and not of `lrc --help`: the import takes a moment.
     from lrc_runtime.streams import prepare_output
 

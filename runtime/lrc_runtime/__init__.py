@@ -10,7 +10,7 @@ from .errors import BundleError, InputError, LrcError
 from .pairs import Comparison, ParaphraseDetector
 from .qa import QuestionAnswerer
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Answer",

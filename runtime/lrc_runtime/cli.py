@@ -8,6 +8,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from . import __version__
 from .bench import bench as measure
 from .bench import table
 from .bundle import load_paraphrase_detector, load_question_answerer
@@ -114,6 +115,7 @@ def _settings(options: argparse.Namespace) -> Settings:
 def command_line(name: str = "lrc-runtime") -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
     """Returns the parser of the command line that is called so, and those of its commands by name."""
     parser = argparse.ArgumentParser(prog=name, description=__doc__)
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     ask_parser = commands.add_parser("ask", help="answer a question from a text file")
     ask_parser.add_argument("bundle")

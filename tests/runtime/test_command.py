@@ -3,12 +3,14 @@
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import lrc_runtime
 from lrc_runtime.cli import main
 
 CONTEXT = "بنت مريم الحداد الطاحونة سنة ١٨١٢."
@@ -125,3 +127,18 @@ def test_who_does_not_read_to_the_end_sees_no_error(qa_bundle: Path, hindi: Path
 def test_no_home_and_no_name_are_needed(qa_bundle: Path, hindi: Path) -> None:
     said = run("ask", qa_bundle, "-q", "?", "-c", hindi, shell='env -u HOME -u USER -u LOGNAME "$@"')
     assert said.returncode == 0 and b"(score " in said.stdout
+
+
+def test_a_bundle_whose_path_is_hindi_opens_without_a_locale(qa_bundle: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "बंडल"
+    shutil.copytree(qa_bundle, folder)
+    text = tmp_path / "पाठ.txt"
+    text.write_text("गंगा हिमालय से निकलती है।", encoding="utf-8")
+    result = run("ask", folder, "-q", "गंगा कहाँ से निकलती है?", "-c", text, **STREAMS["no locale"])
+    assert result.returncode == 0, result.stderr.decode()
+
+
+@pytest.mark.parametrize("module", ["lrc_runtime.cli", "lrc.cli.app"])
+def test_the_version_is_printed(module: str) -> None:
+    result = run("--version", module=module)
+    assert result.returncode == 0 and lrc_runtime.__version__ in result.stdout.decode()
