@@ -64,7 +64,9 @@ Device = Annotated[str, typer.Option(help="auto, cuda or cpu.")]
 
 @app.command()
 def train(
-    task: Annotated[str | None, typer.Option(help="mlqa, xquad, pawsx, tydiqa, or qa/paraphrase for own data.")] = None,
+    task: Annotated[
+        str | None, typer.Option(help="mlqa, xquad, pawsx, tydiqa, amqa, afriqa, or qa/paraphrase for own data.")
+    ] = None,
     shots: Annotated[int, typer.Option(help="Labels a language.", min=0)] = 64,
     langs: Langs = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; default runs/TASK-LANGS-SHOTS-sSEED.")] = None,

@@ -31,7 +31,9 @@ class Task:
         metric: Name of the normalisation in `lrc.evaluation.metrics`.
         labelled: File of shots and dev examples, by data folder and language; None for a user's own data.
         test: File of test examples, likewise.
-        test_share: The part of the test file that is for testing, where both parts share one file.
+        shared_file: Whether both parts share one file, which is then split by title.
+        columns: Names of the columns in its files, where they are not lrc's.
+        shares_ids: Whether an id means the same example in every language.
     """
 
     name: str
@@ -41,6 +43,8 @@ class Task:
     labelled: Callable[[Path, str], Path] | None = None
     test: Callable[[Path, str], Path] | None = None
     shared_file: bool = False
+    columns: Mapping[str, str] | None = None
+    shares_ids: bool = True
 
 
 def _mlqa(split: str) -> Callable[[Path, str], Path]:
@@ -53,6 +57,22 @@ def _pawsx(split: str) -> Callable[[Path, str], Path]:
 
 def _tydiqa(split: str) -> Callable[[Path, str], Path]:
     return lambda root, lang: root / f"tydiqa/tydiqa-goldp.{lang}.{split}.json"
+
+
+def _amqa(split: str) -> Callable[[Path, str], Path]:
+    return lambda root, lang: root / f"amqa/{split}_data.json"
+
+
+# Codes of its folders, by the language of the questions; the passages are English.
+_AFRIQA = {"ha": "hau", "ig": "ibo", "rw": "kin", "tw": "twi", "yo": "yor", "zu": "zul"}
+
+
+def _afriqa(split: str) -> Callable[[Path, str], Path]:
+    def locate(root: Path, lang: str) -> Path:
+        code = _AFRIQA[lang]
+        return root / f"afriqa/gold_passages/{code}/gold_span_passages.afriqa.{code}.en.{split}.json"
+
+    return locate
 
 
 def _xquad(root: Path, lang: str) -> Path:
@@ -85,6 +105,16 @@ TASKS = {
             ("ar", "bn", "en", "fi", "id", "ko", "ru", "sw", "te"),
             labelled=_tydiqa("train"),
             test=_tydiqa("dev"),
+        ),
+        Task("amqa", QA, ("am",), labelled=_amqa("train"), test=_amqa("dev")),
+        Task(
+            "afriqa",
+            QA,
+            tuple(_AFRIQA),
+            labelled=_afriqa("train"),
+            test=_afriqa("test"),
+            columns={"question": "question_lang", "answers": "answer_pivot"},
+            shares_ids=False,
         ),
         Task("qa", QA),
         Task("paraphrase", PARAPHRASE, metric="accuracy"),
@@ -204,7 +234,7 @@ def _read(
             f"--data-dir {root}: has no {path.relative_to(root)}; put the official {task.name} files there,"
             " or leave this language out of --langs"
         )
-    return read_source(task, path, lang, bad, None, "train", SHARED)
+    return read_source(task, path, lang, bad, task.columns, "train", SHARED if task.shares_ids else AUTO)
 
 
 # XQuAD has one file a language. Its 48 articles carry the same titles in the same order in each, so a quarter of

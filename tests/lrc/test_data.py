@@ -15,7 +15,7 @@ from lrc.data.shots import draw, remainder, sample
 from lrc.data.tasks import TASKS, read_labelled, read_test
 from lrc.errors import UserError
 from lrc.training.labels import TrainingData, draw_labels, prepare
-from tests.conftest import EXAMPLES, LANGS, data_dir
+from tests.conftest import EXAMPLES, LANGS, data_dir, lrc
 
 
 def squad(context: str, text: str, start: int, identity: str = "q1") -> dict:
@@ -269,3 +269,23 @@ def test_dev_pairs_have_both_labels_beside_shots_of_any_draw(tmp_path: Path) -> 
         )
         for group in prepare(settings).dev.values():
             assert 0 < sum(pair.label for pair in group if isinstance(pair, Pair)) < 20
+
+
+def test_questions_in_african_languages_come_from_the_official_files(tiny: Path, tmp_path: Path) -> None:
+    root = data_dir()
+    bad = BadExamples(True)
+    amharic = read_labelled(TASKS["amqa"], root, "am", bad), read_test(TASKS["amqa"], root, "am", bad)
+    assert len(amharic[0]) > 1600 and len(amharic[1]) > 550
+    assert not {question.id for question in amharic[0]} & {question.id for question in amharic[1]}
+    groups = {lang: read_labelled(TASKS["afriqa"], root, lang, bad) for lang in TASKS["afriqa"].langs}
+    assert set(groups) == {"ha", "ig", "rw", "tw", "yo", "zu"} and all(len(group) > 150 for group in groups.values())
+    ids = [question.id for group in groups.values() for question in group]
+    assert len(set(ids)) == len(ids)
+    question = groups["ha"][0]
+    assert isinstance(question, Question) and question.answers[0][0] in question.context
+    lrc(
+        *("train", "--task", "afriqa", "--langs", "hau,zul", "--shots", 8, "--steps", 2, "--skip-bad"),
+        *("--data-dir", root, "--backbone", tiny, "--precision", "fp32", "--out", tmp_path / "run"),
+    )
+    assert json.loads((tmp_path / "run" / "settings.json").read_text())["langs"] == ["ha", "zu"]
+    assert "cosine" not in json.loads((tmp_path / "run" / "metrics.json").read_text())["loss"][0]
