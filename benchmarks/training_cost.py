@@ -25,10 +25,11 @@ import torch
 from lrc.backbones.load import load_backbone
 from lrc.config.methods import method_settings
 from lrc.config.settings import TrainSettings
+from lrc.devices import pick_device, pick_precision
 from lrc.run_folder import text_encoder
 from lrc.training.batching import build_features
 from lrc.training.labels import prepare
-from lrc.training.launch import pick_device, pick_precision, resolve_langs
+from lrc.training.launch import resolve_langs
 from lrc.training.trainer import Trainer
 
 _WARMUP = 5

@@ -19,8 +19,6 @@ from rich.table import Table
 if TYPE_CHECKING:
     from lrc_exporters.compile import Step
 
-    from .data.examples import BadExamples
-
 _ERR = Console(stderr=True, highlight=False)
 _OUT = Console(highlight=False)
 
@@ -30,12 +28,12 @@ def note(message: str) -> None:
     _ERR.print(message, soft_wrap=True, markup=False)
 
 
-def tell(bad: "BadExamples") -> None:
-    """Tells what was noticed and dropped while examples were read."""
-    for notice in bad.notices:
+def tell(notices: Sequence[str], dropped: int) -> None:
+    """Tells what was noticed while examples were read, and how many bad ones were dropped."""
+    for notice in notices:
         note(notice)
-    if bad.count:
-        note(f"dropped {bad.count} bad examples")
+    if dropped:
+        note(f"dropped {dropped} bad examples")
 
 
 @contextmanager

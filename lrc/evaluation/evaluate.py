@@ -18,9 +18,9 @@ from ..data.examples import BadExamples, Example
 from ..data.overlap import Seen, Trained
 from ..data.shots import sample
 from ..data.tasks import Task, check_langs, data_root, find_task, read_own, read_test
+from ..devices import pick_device
 from ..errors import UserError
 from ..run_folder import load_run
-from ..training.launch import pick_device
 from .scoring import Answerer, score_examples, summarise, torch_answerer
 
 
@@ -87,7 +87,7 @@ def evaluate_path(
     for lang, examples in groups.items():
         if not examples:
             raise UserError(f"{task.name} in {lang}: has no test example that {path} was not trained on")
-    tell(bad)
+    tell(bad.notices, bad.count)
     with progress("evaluate", sum(map(len, groups.values()))) as advance:
         scores = {
             lang: score_examples(subject.answerer, examples, task.metric, advance) for lang, examples in groups.items()

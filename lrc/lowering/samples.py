@@ -43,7 +43,7 @@ def gate_examples(
     bad = BadExamples(settings.skip_bad)
     groups = read_own(task, pattern, present, "--gate-data", bad, settings.columns, "gate", settings.ids)
     unseen = run.trained.unseen(groups, bad)
-    tell(bad)
+    tell(bad.notices, bad.count)
     return {lang: group for lang, group in unseen.items() if group}
 
 

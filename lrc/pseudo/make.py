@@ -134,7 +134,7 @@ def _generate(request: Request, bad: BadExamples, advance: Advance) -> Iterator[
 
 def _with_vectors(request: Request, bad: BadExamples, rng: np.random.Generator, advance: Advance) -> Iterator[Made]:
     from ..backbones.load import load_backbone
-    from ..training.launch import pick_device
+    from ..devices import pick_device
     from .codeswitch import code_switch
     from .lexicon import induce
     from .reorderings import reorderings

@@ -6,14 +6,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from .. import run_folder
 from ..backbones.load import load_backbone
 from ..config.settings import TrainSettings
 from ..console import note, progress, score_table, tell
 from ..data.identity import AUTO, SHARED
 from ..data.tasks import QA, check_langs, data_root, find_task, present_langs
+from ..devices import pick_device, pick_precision
 from ..errors import UserError
 from ..files import claimed, read_json, replace_folder, write_json
 from .diagnosis import signs_of_failure
@@ -111,7 +110,7 @@ def _train(trainer: Trainer, data: TrainingData, settings: TrainSettings, folder
         f"{f' {len(data.pseudo)} pseudo-labels,' if data.pseudo else ''}"
         f" {100 * trainer.trained_share:.2f} % of the parameters; writing to {folder}"
     )
-    tell(data.bad)
+    tell(data.bad.notices, data.bad.count)
     began = time.monotonic()
     try:
         with progress("train", settings.steps, trainer.step) as advance:
@@ -167,36 +166,6 @@ def resolve_langs(settings: TrainSettings) -> None:
                     f"--data-dir {settings.data_dir}: has no {task.name} data; put the official files there"
                 )
     settings.langs = check_langs(task, settings.langs)
-
-
-def pick_device(name: str) -> str:
-    """Resolves `--device`: CUDA where it is present.
-
-    Raises:
-        UserError: If the name is unknown, or CUDA is asked for and absent.
-    """
-    if name not in ("auto", "cuda", "cpu"):
-        raise UserError(f"--device {name}: choose auto, cuda or cpu")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UserError("--device cuda: torch sees no CUDA device here; use --device auto or cpu")
-    return "cuda" if name != "cpu" and torch.cuda.is_available() else "cpu"
-
-
-def pick_precision(name: str, device: str) -> str:
-    """Resolves `--precision`: bf16 where the hardware multiplies in it.
-
-    Raises:
-        UserError: If the name is unknown.
-    """
-    if name not in ("auto", "fp32", "bf16"):
-        raise UserError(f"--precision {name}: choose auto, fp32 or bf16")
-    if name != "auto":
-        return name
-    if device == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    # Processors with AVX-512 but without its bf16 instructions emulate them, at less than half the speed of float32.
-    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-    return "bf16" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "fp32"
 
 
 def _resolve_steps(settings: TrainSettings, data: TrainingData, epochs: float | None) -> None:

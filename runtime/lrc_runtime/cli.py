@@ -13,8 +13,9 @@ from .bench import bench as measure
 from .bench import table
 from .bundle import load_paraphrase_detector, load_question_answerer
 from .errors import InputError, LrcError
+from .providers import PROVIDERS
 from .serve import Settings, serve
-from .session import PRESETS, PROVIDERS
+from .session import PRESETS
 from .streams import prepare_output, read_argument, read_input, write_output
 
 

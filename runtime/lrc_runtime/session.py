@@ -16,19 +16,13 @@ import onnxruntime as ort
 
 from .cpus import usable_cpus
 from .errors import BundleError, InputError
+from .providers import PROVIDERS, find_provider
 
 # An ONNX graph of one operator: MatMulInteger of `a` (m, k) in uint8 and `b` (k, n) in int8.
 PROBE = (
     "CAg6YgoYCgFhCgFiEgF5Ig1NYXRNdWxJbnRlZ2VyEgFnWhUKAWESEAoOCAISCgoDEgFtCgMSAWtaFQoBYhIQCg4IAxIKCgMSAWsKAxIBbmIVCgF5"
     "EhAKDggGEgoKAxIBbQoDEgFuQgQKABAN"
 )
-# Execution providers of ONNX Runtime by the names that this runtime gives them.
-PROVIDERS = {
-    "cpu": "CPUExecutionProvider",
-    "cuda": "CUDAExecutionProvider",
-    "openvino": "OpenVINOExecutionProvider",
-}
-_PACKAGES = {"cuda": "onnxruntime-gpu", "openvino": "onnxruntime-openvino"}
 
 
 # How a session uses the machine: whether all threads of a call share each batch, and whether they spin while they wait
@@ -68,7 +62,7 @@ class Session:
         preset: str = "default",
         where: str | None = None,
     ) -> None:
-        _check_provider(provider)
+        self._provider = find_provider(provider)
         if preset not in PRESETS:
             raise InputError(f"preset {preset!r}: unknown; choose from {', '.join(PRESETS)}")
         if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
@@ -80,7 +74,7 @@ class Session:
         self.threads = (threads or usable_cpus()) if shared else 1
         # Batches that a call may run at once while it is the only one. Threads that spin would take each other's CPUs;
         # on another device one batch takes all of it.
-        alone = self._spins or provider != "cpu"
+        alone = self._spins or not self._provider.shares_cpus
         self.at_once = 1 if alone else threads or usable_cpus()
         self.provider = provider
         self._lock = threading.Lock()
@@ -114,15 +108,14 @@ class Session:
             session = ort.InferenceSession(
                 model,
                 options,
-                providers=[*dict.fromkeys((PROVIDERS[self.provider], PROVIDERS["cpu"]))],
-                # On a CPU the fused operator takes twice as long as addition and layer norm.
-                disabled_optimizers=["SkipLayerNormFusion"] if self.provider == "cpu" else None,
+                providers=[*dict.fromkeys((self._provider.onnx_name, PROVIDERS["cpu"].onnx_name))],
+                disabled_optimizers=[*self._provider.disabled_optimizers] or None,
             )
         except Exception as error:  # onnxruntime's own exception types share no public base
             reason = " ".join(str(error).split())
             raise BundleError(f"{self._where}: ONNX Runtime cannot load it: {reason}") from error
         # ONNX Runtime goes on without a provider whose libraries are not there.
-        if PROVIDERS[self.provider] not in session.get_providers():
+        if self._provider.onnx_name not in session.get_providers():
             raise InputError(
                 f"provider {self.provider}: ONNX Runtime could not start it; see what it printed, or take cpu"
             )
@@ -175,15 +168,6 @@ def saturates() -> bool:
     but it takes them then on every CPU, so one product of the largest numbers is looked at.
     """
     shape = (4, 64)
-    session = ort.InferenceSession(base64.b64decode(PROBE), providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(base64.b64decode(PROBE), providers=[PROVIDERS["cpu"].onnx_name])
     (sums,) = session.run(None, {"a": np.full(shape, 255, np.uint8), "b": np.full(shape[::-1], 127, np.int8)})
     return bool((sums != shape[1] * 255 * 127).any())
-
-
-def _check_provider(provider: str) -> None:
-    if provider not in PROVIDERS:
-        raise InputError(f"provider {provider!r}: unknown; choose from {', '.join(PROVIDERS)}")
-    if PROVIDERS[provider] not in ort.get_available_providers():
-        raise InputError(
-            f"provider {provider}: this onnxruntime does not have it; install {_PACKAGES[provider]} in its place"
-        )

@@ -10,10 +10,10 @@ import torch
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
+from lrc import devices
 from lrc.cli.app import app
 from lrc.config.settings import TrainSettings
 from lrc.errors import UserError
-from lrc.training import launch
 from lrc.training.trainer import Trainer
 from tests.conftest import EXAMPLES, lrc, tiny_arguments, train_tiny
 
@@ -151,12 +151,12 @@ def test_loss_that_is_not_finite_is_refused(tiny: Path, tmp_path: Path) -> None:
 
 
 def test_device_and_precision_are_resolved() -> None:
-    assert launch.pick_device("cpu") == "cpu"
-    assert launch.pick_precision("fp32", "cpu") == "fp32"
+    assert devices.pick_device("cpu") == "cpu"
+    assert devices.pick_precision("fp32", "cpu") == "fp32"
     if not torch.cuda.is_available():
         with pytest.raises(UserError, match="no CUDA"):
-            launch.pick_device("cuda")
-        assert launch.pick_device("auto") == "cpu"
+            devices.pick_device("cuda")
+        assert devices.pick_device("auto") == "cpu"
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_precision_on_a_processor_follows_its_instructions(
     capabilities: dict[str, bool], precision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
-    assert launch.pick_precision("auto", "cpu") == precision
+    assert devices.pick_precision("auto", "cpu") == precision
 
 
 @pytest.mark.gpu
