@@ -9,7 +9,7 @@ from torch import nn
 from lrc_runtime.encoding import TextEncoder
 
 from ..model import INPUTS, TaskModel, encode_layers
-from .terms import AGREEMENT, HIDDEN_TERMS, RETENTION, Term, Views, agreement, retention
+from .terms import Term, Views
 
 # Texts a step: pairs of lines, or passages.
 _TEXTS = 16
@@ -76,7 +76,6 @@ class Aligner:
         """
         total = hidden[-1].new_zeros((), dtype=torch.float32)
         values: dict[str, torch.Tensor] = {}
-        labels = batch["attention_mask"].bool()
         drawn: dict[str, tuple[Sequence[torch.Tensor], Batch, torch.Tensor]] = {}
 
         def texts(kind: str) -> tuple[Sequence[torch.Tensor], Batch, torch.Tensor]:
@@ -85,30 +84,25 @@ class Aligner:
             return drawn[kind]
 
         for term in self._terms:
-            if term.name == AGREEMENT:
-                if not bool(batch["translations"].any()):
-                    continue
-                with torch.autocast(labels.device.type, enabled=False):
-                    views = Views(hidden[-1].float(), labels, batch["translations"].to(labels.device))
-                    value = agreement(views, logits, batch.get("span_mask"))
-            else:
-                kind = "unlabelled" if term.name == RETENTION and self._unlabelled else "parallel"
-                states, inputs, translations = hidden, batch, batch["translations"]
-                if self._unlabelled if kind == "unlabelled" else self._parallel:
-                    states, inputs, translations = texts(kind)
-                if term.name != RETENTION and not bool(translations.any()):
-                    continue
-                value = self._over_layers(term, states, inputs, translations)
+            states, inputs, translations = hidden, batch, batch["translations"]
+            outputs: Batch = logits if term.kind.outputs else {}
+            if not term.kind.translations and self._unlabelled:
+                states, inputs, translations = texts("unlabelled")
+            elif not term.kind.outputs and self._parallel:
+                states, inputs, translations = texts("parallel")
+            if term.kind.translations and not bool(translations.any()):
+                continue
+            value = self._over_layers(term, states, inputs, translations, outputs)
             values[term.name] = value.detach()
             total = total + self._weighted(term, value, step)
         return total, values
 
     def _over_layers(
-        self, term: Term, hidden: Sequence[torch.Tensor], batch: Batch, translations: torch.Tensor
+        self, term: Term, hidden: Sequence[torch.Tensor], batch: Batch, translations: torch.Tensor, outputs: Batch
     ) -> torch.Tensor:
         mask = batch["attention_mask"].bool()
         before: Sequence[torch.Tensor] = ()
-        if term.name == RETENTION:
+        if term.kind.frozen:
             assert self._frozen is not None
             with torch.no_grad():
                 before = encode_layers(self._frozen, self._model.inputs(*(batch[name] for name in INPUTS)))
@@ -116,11 +110,9 @@ class Aligner:
         with torch.autocast(mask.device.type, enabled=False):
             values = []
             for layer in term.layers:
-                states = hidden[layer].float()
-                if term.name == RETENTION:
-                    values.append(retention(states, before[layer].float(), mask))
-                else:
-                    values.append(HIDDEN_TERMS[term.name](Views(states, mask, translations.to(mask.device))))
+                states, kept = hidden[layer].float(), before[layer].float() if before else None
+                views = Views(states, mask, translations.to(mask.device), outputs, batch.get("span_mask"), kept)
+                values.append(term.kind.value(views))
             return torch.stack(values).mean()
 
     def _weighted(self, term: Term, value: torch.Tensor, step: int) -> torch.Tensor:

@@ -1,8 +1,8 @@
 """The knowledge-alignment loss: named terms over texts and their translations, at pooled, token and output level."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch.nn import functional
@@ -26,11 +26,18 @@ class Views:
         hidden: Hidden states of one layer, (batch, length, width).
         mask: True for real tokens, (batch, length).
         translations: True where two rows are the same content in two languages, (batch, batch).
+        logits: The head's, by name: `logits` (batch, labels), or `start_logits` and `end_logits` (batch, length); for
+            terms that look at outputs.
+        span_mask: Where a span may begin or end, (batch, length); None for pairs of sentences.
+        before: Hidden states of the frozen model, as `hidden`; for terms that look at it.
     """
 
     hidden: torch.Tensor
     mask: torch.Tensor
     translations: torch.Tensor
+    logits: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    span_mask: torch.Tensor | None = None
+    before: torch.Tensor | None = None
 
     @property
     def pooled(self) -> torch.Tensor:
@@ -85,18 +92,14 @@ def transport(views: Views) -> torch.Tensor:
     return (plan * costs).sum((1, 2)).mean()
 
 
-def agreement(views: Views, logits: dict[str, torch.Tensor], span_mask: torch.Tensor | None) -> torch.Tensor:
+def agreement(views: Views) -> torch.Tensor:
     """KL divergence between the output distributions of an example in two languages, each language taught by the other.
 
     For pairs of sentences the distributions are those over the labels. Over spans they lie on different tokens: the
     teacher's start and end probabilities are carried to the other text's tokens by the softmax, over those tokens, of
     the cosine of their hidden states. The teacher gets no gradient.
-
-    Args:
-        views: The texts and their hidden states.
-        logits: The head's logits, `logits` (batch, 2), or `start_logits` and `end_logits` (batch, length).
-        span_mask: Where a span may begin or end, (batch, length); None for pairs of sentences.
     """
+    logits, span_mask = views.logits, views.span_mask
     first, second = pairs_of(views.translations)
     students, teachers = torch.cat([first, second]), torch.cat([second, first])
     if span_mask is None:
@@ -116,21 +119,37 @@ def agreement(views: Views, logits: dict[str, torch.Tensor], span_mask: torch.Te
     return total
 
 
-def retention(hidden: torch.Tensor, before: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Mean squared distance of the adapted model's hidden states from those of the frozen model.
+def retention(views: Views) -> torch.Tensor:
+    """Mean squared distance of the adapted model's hidden states from those of the frozen model."""
+    assert views.before is not None
+    return functional.mse_loss(views.hidden[views.mask], views.before[views.mask])
 
-    Args:
-        hidden: Of the adapted model, (batch, length, width).
-        before: Of the frozen model, likewise.
-        mask: True for real tokens, (batch, length).
+
+@dataclass(frozen=True)
+class TermKind:
+    """What a term of the loss is, and what it needs.
+
+    Attributes:
+        value: The term, a scalar, of a batch of texts.
+        translations: Whether it needs texts that are translations of each other; else any text will do.
+        outputs: Whether it looks at the outputs for the labels of a step, and so never at parallel text.
+        frozen: Whether it looks at the frozen model's hidden states.
     """
-    return functional.mse_loss(hidden[mask], before[mask])
+
+    value: Callable[[Views], torch.Tensor]
+    translations: bool = True
+    outputs: bool = False
+    frozen: bool = False
 
 
-# Terms that look at translations; `kl` also looks at the outputs, `retention` at the frozen model.
-HIDDEN_TERMS = {"cosine": cosine, "mse": mse, "infonce": infonce, "transport": transport}
-AGREEMENT, RETENTION = "kl", "retention"
-TERMS = (*HIDDEN_TERMS, AGREEMENT, RETENTION)
+TERMS: Mapping[str, TermKind] = {
+    "cosine": TermKind(cosine),
+    "mse": TermKind(mse),
+    "infonce": TermKind(infonce),
+    "transport": TermKind(transport),
+    "kl": TermKind(agreement, outputs=True),
+    "retention": TermKind(retention, translations=False, frozen=True),
+}
 
 
 @dataclass(frozen=True)
@@ -146,6 +165,11 @@ class Term:
     name: str
     weight: float
     layers: tuple[int, ...]
+
+    @property
+    def kind(self) -> TermKind:
+        """What it is."""
+        return TERMS[self.name]
 
 
 def parse_terms(texts: Sequence[str], layers: int, frozen: int = 0) -> list[Term]:
@@ -180,7 +204,7 @@ def parse_terms(texts: Sequence[str], layers: int, frozen: int = 0) -> list[Term
             raise UserError(
                 f"--align {text}: layers that are trained are {frozen + 1} to {layers}, and -1 for the last"
             )
-        if name == AGREEMENT and tail:
+        if TERMS[name].outputs and tail:
             raise UserError(f"--align {text}: {name} looks at the outputs; leave the layers out")
         terms[name] = Term(name, value, tuple(layer if layer < 0 else layer - 1 - layers for layer in chosen))
     return list(terms.values())

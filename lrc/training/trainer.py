@@ -13,7 +13,7 @@ import torch
 from .. import run_folder
 from ..adapters.prefix import any_shape
 from ..alignment.aligner import Aligner, frozen_twin
-from ..alignment.terms import RETENTION, parse_terms
+from ..alignment.terms import parse_terms
 from ..backbones.load import Backbone, maximum_length
 from ..config.methods import find_method
 from ..config.settings import TrainSettings
@@ -74,7 +74,7 @@ class Trainer:
                 raise UserError(f"{name} {share}: must be a share of the steps, from 0 to 1")
         terms = parse_terms(settings.align, int(backbone.config.num_hidden_layers), settings.frozen_layers)
         self._all_layers = any(term.layers != (-1,) for term in terms)
-        retained = any(term.name == RETENTION for term in terms)
+        retained = any(term.kind.frozen for term in terms)
         frozen = frozen_twin(backbone.encoder, method.trains == "none") if retained else None
         some = self._features[available[0]][: settings.batch_size]
         self.model = build_model(backbone, settings, batch=collate(some, self._encoder)).to(self._device)

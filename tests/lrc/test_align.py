@@ -1,6 +1,7 @@
 """The alignment loss: each term is what its formula says, and training prints and weighs it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,11 +67,11 @@ def test_agreement_teaches_each_language_by_the_other() -> None:
     right = torch.stack([logits, logits[order]])
     wrong = torch.stack([logits, logits])
     seen = views(both, [(0, 1)])
-    agreed = agreement(seen, {"start_logits": right, "end_logits": right}, span_mask)
-    differing = agreement(seen, {"start_logits": wrong, "end_logits": wrong}, span_mask)
+    agreed = agreement(replace(seen, logits={"start_logits": right, "end_logits": right}, span_mask=span_mask))
+    differing = agreement(replace(seen, logits={"start_logits": wrong, "end_logits": wrong}, span_mask=span_mask))
     assert agreed < 0.05 < 1 < differing
     pairs = torch.tensor([[3.0, -3.0], [0.0, 0.0], [9.0, 9.0]], requires_grad=True)
-    loss = agreement(views(torch.randn(3, 1, 4), [(0, 1)]), {"logits": pairs}, None)
+    loss = agreement(replace(views(torch.randn(3, 1, 4), [(0, 1)]), logits={"logits": pairs}))
     loss.backward()  # type: ignore[no-untyped-call]
     p = torch.tensor([3.0, -3.0]).softmax(0)
     half = torch.tensor([0.5, 0.5])
@@ -82,7 +83,9 @@ def test_agreement_teaches_each_language_by_the_other() -> None:
 def test_retention_counts_real_tokens() -> None:
     before = torch.zeros(1, 3, 4)
     after = torch.tensor([[[2.0] * 4, [0.0] * 4, [9.0] * 4]])
-    assert retention(after, before, torch.tensor([[True, True, False]])) == pytest.approx(2)
+    assert retention(
+        Views(after, torch.tensor([[True, True, False]]), torch.zeros(1, 1), before=before)
+    ) == pytest.approx(2)
 
 
 TERMS = ("cosine:0.1", "mse:0.1", "infonce:0.1@1,2", "transport:0.1", "kl:0.2", "retention:0.1")
