@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lrc.adapters.bottleneck import prefix
+from lrc.adapters import prefix
 from lrc.backbones.load import load_backbone
 from lrc.config.settings import TrainSettings
 from lrc.data.examples import BadExamples, Question
