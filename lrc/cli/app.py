@@ -56,6 +56,7 @@ Columns = Annotated[str | None, typer.Option(help="Names of your columns, as con
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Parallel = Annotated[tuple[str, str] | None, typer.Option(help="Two line-aligned files, translations of each other.")]
 Bitext = Annotated[str | None, typer.Option(help="The same as one .tsv or .tmx file.")]
+TextLang = Annotated[str | None, typer.Option(help="Language of the texts, by which the score is calibrated.")]
 OrtWeb = Annotated[
     Path | None, typer.Option(help="Unpacked npm package onnxruntime-web; default: fetch it with npm, once.")
 ]
@@ -377,12 +378,13 @@ def ask(
         int | None,
         typer.Option(help="Of a long text, read only so many windows: those nearest to the question.", min=1),
     ] = None,
+    lang: TextLang = None,
     as_json: Json = False,
 ) -> None:
     """Answer a question from a text file."""
     from lrc_runtime import cli as runtime
 
-    typer.echo(runtime.ask(bundle, question, context, top_k, max_windows, as_json))
+    typer.echo(runtime.ask(bundle, question, context, top_k, max_windows, as_json, lang))
 
 
 @app.command()
@@ -390,12 +392,13 @@ def compare(
     bundle: Annotated[str, typer.Argument(help="A paraphrase bundle.", metavar="BUNDLE")],
     first: Annotated[str, typer.Argument(metavar="A")],
     second: Annotated[str, typer.Argument(metavar="B")],
+    lang: TextLang = None,
     as_json: Json = False,
 ) -> None:
     """Tell whether two sentences mean the same."""
     from lrc_runtime import cli as runtime
 
-    typer.echo(runtime.compare(bundle, first, second, as_json))
+    typer.echo(runtime.compare(bundle, first, second, as_json, lang))
 
 
 @app.command()

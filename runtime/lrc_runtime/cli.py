@@ -35,7 +35,13 @@ def read_context(name: str) -> str:
 
 
 def ask(
-    bundle: str, question: str, context: str, top_k: int = 1, max_windows: int | None = None, as_json: bool = False
+    bundle: str,
+    question: str,
+    context: str,
+    top_k: int = 1,
+    max_windows: int | None = None,
+    as_json: bool = False,
+    lang: str | None = None,
 ) -> str:
     """Answers one question from a file and returns what to print.
 
@@ -46,10 +52,11 @@ def ask(
         top_k: Number of answers.
         max_windows: Windows of the text to read, those nearest to the question; all when None.
         as_json: One JSON object a line instead of a table.
+        lang: Language of the text, by which the score is calibrated where the bundle knows how.
     """
     question = read_argument(question, "--question")
     text = read_context(context)
-    answers = load_question_answerer(bundle).answer(question, text, top_k, max_windows=max_windows)
+    answers = load_question_answerer(bundle).answer(question, text, top_k, lang=lang, max_windows=max_windows)
     if as_json:
         return "\n".join(json.dumps(asdict(answer), ensure_ascii=False) for answer in answers)
     if not answers:
@@ -60,10 +67,10 @@ def ask(
     return "\n".join(lines)
 
 
-def compare(bundle: str, first: str, second: str, as_json: bool = False) -> str:
-    """Compares two sentences and returns what to print."""
+def compare(bundle: str, first: str, second: str, as_json: bool = False, lang: str | None = None) -> str:
+    """Compares two sentences, of a language if it is said, and returns what to print."""
     first, second = read_argument(first, "the first sentence"), read_argument(second, "the second sentence")
-    verdict = load_paraphrase_detector(bundle).compare(first, second)
+    verdict = load_paraphrase_detector(bundle).compare(first, second, lang=lang)
     if as_json:
         return json.dumps(asdict(verdict), ensure_ascii=False)
     return f"{verdict.label}  (score {verdict.score:.3f})"
@@ -128,6 +135,8 @@ def command_line(name: str = "lrc-runtime") -> tuple[argparse.ArgumentParser, di
     compare_parser.add_argument("bundle")
     compare_parser.add_argument("first")
     compare_parser.add_argument("second")
+    for each in (ask_parser, compare_parser):
+        each.add_argument("--lang", help="language of the texts, by which the score is calibrated")
     bench_parser = commands.add_parser("bench", help="measure a bundle on this machine")
     bench_parser.add_argument("bundle")
     bench_parser.add_argument("--provider", choices=PROVIDERS, default="cpu")
@@ -153,12 +162,18 @@ def main(argv: Sequence[str] | None = None, name: str = "lrc-runtime") -> int:
             return 0
         if options.command == "ask":
             text = ask(
-                options.bundle, options.question, options.context, options.top_k, options.max_windows, options.json
+                options.bundle,
+                options.question,
+                options.context,
+                options.top_k,
+                options.max_windows,
+                options.json,
+                options.lang,
             )
         elif options.command == "bench":
             text = bench(options.bundle, options.provider, options.preset, options.json)
         else:
-            text = compare(options.bundle, options.first, options.second, options.json)
+            text = compare(options.bundle, options.first, options.second, options.json, options.lang)
         return write_output(text)
     except LrcError as error:
         if sys.stderr is not None:

@@ -12,6 +12,7 @@ import pytest
 
 import lrc_runtime
 from lrc_runtime.cli import main
+from tests.fuzz import resign
 
 CONTEXT = "بنت مريم الحداد الطاحونة سنة ١٨١٢."
 
@@ -142,3 +143,28 @@ def test_a_bundle_whose_path_is_hindi_opens_without_a_locale(qa_bundle: Path, tm
 def test_the_version_is_printed(module: str) -> None:
     result = run("--version", module=module)
     assert result.returncode == 0 and lrc_runtime.__version__ in result.stdout.decode()
+
+
+def test_nothing_is_reported_or_kept_about_who_asks(qa_bundle: Path, hindi: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    # ONNX Runtime reports nothing where it finds itself tested, as by these variables.
+    shell = 'env -u CI -u GITHUB_ACTIONS -u PYTEST_CURRENT_TEST "$@"'
+    said = run("ask", qa_bundle, "-q", "?", "-c", hindi, shell=shell, HOME=str(home), XDG_CACHE_HOME="")
+    assert said.returncode == 0 and said.stderr == b"" and not list(home.rglob("*"))
+    # A home that cannot be written: what wants to keep something there says so.
+    said = run("ask", qa_bundle, "-q", "?", "-c", hindi, shell=shell, HOME="/proc/1", XDG_CACHE_HOME="")
+    assert said.returncode == 0 and said.stderr == b""
+
+
+def test_a_language_by_which_scores_are_calibrated_is_named(qa_bundle: Path, hindi: Path, tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle"
+    shutil.copytree(qa_bundle, bundle)
+    calibration = {**json.loads((bundle / "lrc.json").read_text())["calibration"], "languages": {"hi": 1.5}}
+    resign(bundle, {"calibration": calibration})
+    asked = ["ask", bundle, "-q", "कहाँ?", "-c", hindi, "--json"]
+    for module in ("lrc_runtime.cli", "lrc.cli.app"):
+        plain, named = (json.loads(run(*asked, *more, module=module).stdout) for more in ([], ["--lang", "hi-IN"]))
+        assert named["text"] == plain["text"] and named["score"] > plain["score"]
+        said = run(*asked, "--lang", "hindi!", module=module)
+        assert said.returncode == 2 and said.stderr.count(b"\n") == 1 and b"is no language tag" in said.stderr
