@@ -20,21 +20,13 @@ def take_name(partial: Path, final: Path) -> None:
         if partial.is_dir():
             # The system refuses a folder that holds something.
             partial.rename(final)
-            return
-        try:
-            os.link(partial, final)
-        except FileExistsError:
-            raise
-        except OSError:
-            # A file system without hard links.
-            if final.exists():
-                raise FileExistsError from None
-            partial.rename(final)
         else:
+            os.link(partial, final)
             partial.unlink()
     except OSError as error:
-        if not final.exists():
-            raise
-        raise LrcError(
-            f"{final}: another process has made it meanwhile, which stands as it is; run this again with a new name"
-        ) from error
+        if final.exists():
+            raise LrcError(
+                f"{final}: another process has made it meanwhile, which stands as it is; run this again with a new name"
+            ) from error
+        # A file system without hard links.
+        partial.rename(final)

@@ -5,6 +5,7 @@ import string
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import cache
 
 from lrc_runtime.languages import find_lang
 
@@ -31,13 +32,19 @@ def _squad_tokens(text: str, lang: str) -> list[str]:
     return re.sub(r"\b(a|an|the)\b", " ", text).split()
 
 
+@cache
+def _known(lang: str) -> str | None:
+    """Returns the language that MLQA's script treats by itself which a tag means."""
+    return find_lang(lang, (*_ARTICLES, "zh"))
+
+
 def _mlqa_tokens(text: str, lang: str) -> list[str]:
     """MLQA's normalisation: lower case, punctuation of all scripts, articles and tokens by language."""
     text = "".join(character for character in text.lower() if character not in _PUNCTUATION)
-    known = find_lang(lang, _ARTICLES)
-    if known is not None:
+    known = _known(lang)
+    if known in _ARTICLES:
         text = re.sub(_ARTICLES[known], " ", text)
-    if find_lang(lang, ("zh",)) is not None:
+    if known == "zh":
         text = _HAN.sub(r" \g<0> ", text)
     return text.split()
 

@@ -57,14 +57,14 @@ def scores_of_both(outcomes: Sequence[Outcome], threshold: float) -> dict[str, f
 
 
 def _best(values: Sequence[float], outcomes: Sequence[Outcome]) -> tuple[float, float]:
-    """Returns the best mean in percent over all thresholds, and the least threshold that has it."""
+    """Returns the best mean in percent over all thresholds from 0 to 1, and the least threshold that has it."""
     refused = np.array([0.0 if outcome.answerable else 1.0 for outcome in outcomes])
     unsure = np.array([outcome.no_answer for outcome in outcomes])
     order = np.argsort(unsure, kind="stable")
     # Before the first: every question is refused. Each one that is answered changes the sum.
     sums = np.concatenate([[refused.sum()], refused.sum() + np.cumsum((np.array(values) - refused)[order])])
-    # Between two questions of the same probability there is no threshold.
+    # Between two questions of the same probability there is no threshold, and none below 0.
     sorted_unsure = unsure[order]
-    allowed = np.concatenate([[True], np.append(sorted_unsure[1:] > sorted_unsure[:-1], True)])
+    allowed = np.concatenate([sorted_unsure[:1] > 0, sorted_unsure[1:] > sorted_unsure[:-1], [True]])
     at = int(np.argmax(np.where(allowed, sums, -np.inf)))
     return 100 * float(sums[at]) / len(outcomes), float(sorted_unsure[at - 1]) if at else 0.0

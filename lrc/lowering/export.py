@@ -130,7 +130,6 @@ def export_runs(
                 manifests, passes = compile_bundle(parts, out, out.suffix == ARCHIVE_SUFFIX, say)
                 sizes = {name: entry["bytes"] for manifest in manifests for name, entry in manifest.files.items()}
             else:
-                out.parent.mkdir(parents=True, exist_ok=True)
                 with TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as work:
                     manifests, passes = compile_bundle(parts, Path(work) / "bundle", False, say)
                     sizes = write_web(Path(work) / "bundle", out, engine)

@@ -91,8 +91,10 @@ def vocabulary_choice(
     shared = [_Texts([], [name]) for name in corpus if "{lang}" not in name]
     each = [name for name in corpus if "{lang}" in name]
     texts: dict[str, _Texts] = {}
+    spellings = {one.lang for one in own}
     for lang in langs:
-        of_lang = [text for one in own if find_lang(one.lang, [lang]) for text in texts_of(one)]
+        same = {spelling for spelling in spellings if find_lang(spelling, [lang])}
+        of_lang = [text for one in own if one.lang in same for text in texts_of(one)]
         if each or of_lang:
             texts[lang] = _Texts(of_lang, [name.replace("{lang}", lang) for name in each])
     every = frozenset(script for codes in written.values() for script in codes)

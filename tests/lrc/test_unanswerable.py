@@ -34,7 +34,7 @@ def asked(number: int, answerable: bool) -> Question:
 
 
 def best_by_trying(outcomes: Sequence[Outcome]) -> float:
-    thresholds = [-1.0, *(outcome.no_answer for outcome in outcomes)]
+    thresholds = [0.0, *(outcome.no_answer for outcome in outcomes)]
     return max(float(np.mean([outcome.at(threshold)[0] for outcome in outcomes])) for threshold in thresholds)
 
 
@@ -52,6 +52,11 @@ def test_the_best_threshold_is_the_best_of_all_thresholds() -> None:
             continue
         found = scores_of_both(outcomes, 0.5)
         assert found["best_f1"] == pytest.approx(100 * best_by_trying(outcomes))
+        for name, at in (("f1", 0), ("exact", 1)):
+            threshold = found[f"best_{name}_threshold"]
+            best = found["best_f1" if name == "f1" else "best_exact_match"]
+            assert 0 <= threshold <= 1
+            assert best == pytest.approx(100 * np.mean([outcome.at(threshold)[at] for outcome in outcomes]))
         unanswerable = [outcome for outcome in outcomes if not outcome.answerable]
         refused = 100 * np.mean([outcome.no_answer > 0.5 for outcome in unanswerable])
         assert found["no_answer_f1"] == found["no_answer_exact_match"] == pytest.approx(refused)
