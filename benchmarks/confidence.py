@@ -17,9 +17,9 @@ from questions import test_questions
 
 import lrc_runtime
 from lrc.data.examples import Question
-from lrc.data.tasks import find_task
 from lrc.evaluation.calibration import expected_calibration_error, other_contexts
 from lrc.evaluation.metrics import span_scores
+from lrc.tasks.registry import find_task
 from lrc_runtime import QuestionAnswerer
 from lrc_runtime.decoding import NO_ANSWER
 

@@ -15,11 +15,11 @@ from rich.table import Table
 from lrc.console import progress
 from lrc.data.examples import BadExamples
 from lrc.data.shots import sample
-from lrc.data.tasks import find_task
 from lrc.evaluation.evaluate import open_subject, read_examples
 from lrc.evaluation.scoring import score_examples
 from lrc.run_folder import read_settings
 from lrc.study.statistics import paired_bootstrap
+from lrc.tasks.registry import find_task
 
 
 def main() -> None:

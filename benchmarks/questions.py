@@ -1,7 +1,7 @@
 """The test questions that the programs beside this one ask."""
 
 from lrc.data.examples import BadExamples, Question
-from lrc.data.tasks import data_root, find_task, read_test
+from lrc.tasks.registry import data_root, find_task, read_test
 
 
 def test_questions(task: str, lang: str, data_dir: str | None = None) -> list[Question]:

@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
-from .data.tasks import QA
 from .errors import UserError
+from .tasks.registry import QA
 
 LINEAR, QUESTION, POOLED, INTERACTION = "linear", "question", "pooled", "interaction"
 # Heads by kind of task, the default first.

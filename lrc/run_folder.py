@@ -24,10 +24,10 @@ from .backbones.load import Backbone, load_backbone
 from .config.settings import TrainSettings
 from .data.overlap import Seen, Trained
 from .data.shots import read_shots
-from .data.tasks import QA
 from .errors import UserError
 from .files import read_json, write_file, write_json
 from .model import TaskModel, build_model
+from .tasks.registry import QA
 
 SETTINGS = "settings.json"
 SHOTS = "shots.json"

@@ -161,7 +161,7 @@ def train(
     """Train soft prompts, LoRA and a task head on few labels; or what another method trains."""
     from ..config.methods import method_settings
     from ..config.settings import TrainSettings, split_columns, split_langs
-    from ..data.tasks import find_task
+    from ..tasks.registry import find_task
     from ..training import launch
 
     if resume is not None:
@@ -455,7 +455,7 @@ def data_get(
 ) -> None:
     """Download a published data set, resuming what was cut."""
     from ..data.catalogue import get
-    from ..data.tasks import data_root
+    from ..tasks.registry import data_root
 
     get(name, data_root(data_dir, exists=False), mirror, again, timeout)
 

@@ -9,9 +9,9 @@ from rich.table import Column, Table
 
 from ..config.settings import split_columns
 from ..console import note
-from ..data.check import Report, check
-from ..data.tasks import PARAPHRASE, QA
 from ..errors import UserError
+from ..tasks.check import Report, check
+from ..tasks.registry import PARAPHRASE, QA
 
 # Findings of a kind that the table shows; JSON has them all.
 _SHOWN = 3
@@ -27,7 +27,7 @@ def print_check(
     fix: bool,
     as_json: bool,
 ) -> int:
-    """Checks files of labels and prints what was found, see `lrc.data.check`.
+    """Checks files of labels and prints what was found, see `lrc.tasks.check`.
 
     Returns:
         The exit code: 1 where something is wrong, else 0.

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..data.tasks import QA
 from ..errors import UserError
+from ..tasks.registry import QA
 from .settings import TrainSettings
 
 

@@ -16,8 +16,8 @@ from lrc_runtime.encoding import TextEncoder
 
 from .. import run_folder
 from ..data.examples import LABELS, Example, Pair, Question
-from ..data.tasks import find_task
 from ..run_folder import Run
+from ..tasks.registry import find_task
 from .metrics import span_scores
 
 Floats = npt.NDArray[np.float64]

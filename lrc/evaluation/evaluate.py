@@ -17,10 +17,10 @@ from ..console import progress, score_table, tell
 from ..data.examples import BadExamples, Example
 from ..data.overlap import Seen, Trained
 from ..data.shots import sample
-from ..data.tasks import Task, check_langs, data_root, find_task, read_own, read_test
 from ..devices import pick_device
 from ..errors import UserError
 from ..run_folder import load_run
+from ..tasks.registry import Task, check_langs, data_root, find_task, read_own, read_test
 from .scoring import Answerer, score_examples, summarise, torch_answerer
 
 

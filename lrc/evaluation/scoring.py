@@ -16,8 +16,8 @@ from .. import run_folder
 from ..adapters.prefix import any_shape
 from ..config.settings import TrainSettings
 from ..data.examples import LABELS, Example, Pair, Question
-from ..data.tasks import find_task
 from ..model import TaskModel
+from ..tasks.registry import find_task
 from .metrics import span_scores
 from .unanswerable import Outcome, scores_of_both
 

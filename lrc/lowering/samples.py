@@ -16,10 +16,10 @@ from ..console import note, tell
 from ..data.examples import LABELS, BadExamples, Example, texts_of
 from ..data.passages import read_passages
 from ..data.scripts import is_written_in, script_names, scripts
-from ..data.tasks import find_task, read_own
 from ..errors import UserError
 from ..evaluation.scoring import outcomes_by_group, score_examples, summarise
 from ..run_folder import Run
+from ..tasks.registry import find_task, read_own
 from ..training.labels import TrainingData, read_files
 
 # 70,000 pieces of the built-in backbone, chosen for seven languages, leave out 0.6 to 4.7 % of what text in them holds.

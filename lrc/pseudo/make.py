@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from ..console import note, progress
-from ..data.check import guess_kind
 from ..data.examples import BadExamples, Example, Question
 from ..data.parallel import read_parallel
 from ..data.passages import Passage, read_passages
 from ..data.readers import Columns, answer_fault, scan_pairs, scan_questions
-from ..data.tasks import QA, find_task
 from ..errors import UserError
 from ..files import claimed, replace_file
+from ..tasks.check import guess_kind
+from ..tasks.registry import QA, find_task
 from .examples import Made, to_row
 from .text import Document, Frequencies, Segmenter
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from ..config.methods import method_settings
 from ..config.settings import TrainSettings, split_langs
-from ..data.tasks import check_langs, find_task
 from ..errors import UserError
 from ..files import read_json
+from ..tasks.registry import check_langs, find_task
 
 # Files of a study's folder: the plan, and what the search found.
 STUDY = "study.json"

@@ -16,11 +16,11 @@ from .. import run_folder
 from ..config.settings import TrainSettings
 from ..data.examples import BadExamples
 from ..data.shots import sample
-from ..data.tasks import find_task
 from ..errors import UserError
 from ..evaluation.evaluate import read_examples
 from ..evaluation.scoring import main_score, score_examples, summarise, torch_answerer, trivial_score
 from ..files import read_json, write_json
+from ..tasks.registry import find_task
 from ..training.launch import resume, start
 from .plan import CELL, RESULT, Cell
 from .results import Row

@@ -11,8 +11,8 @@ from ..data.overlap import Seen
 from ..data.parallel import read_parallel
 from ..data.passages import read_passages
 from ..data.shots import draw, pick, rank, read_shots, remainder
-from ..data.tasks import Task, data_root, find_task, read_labelled, read_own, read_source
 from ..errors import UserError
+from ..tasks.registry import Task, data_root, find_task, read_labelled, read_own, read_source
 
 # Passages of unlabelled text kept in memory.
 _PASSAGES = 20_000

@@ -11,10 +11,10 @@ from ..backbones.load import load_backbone
 from ..config.settings import TrainSettings
 from ..console import note, progress, score_table, tell
 from ..data.identity import AUTO, SHARED
-from ..data.tasks import QA, check_langs, data_root, find_task, present_langs
 from ..devices import pick_device, pick_precision
 from ..errors import UserError
 from ..files import claimed, read_json, replace_folder, write_json
+from ..tasks.registry import QA, check_langs, data_root, find_task, present_langs
 from .diagnosis import signs_of_failure
 from .labels import TrainingData, prepare
 from .soup import check_soup, finish_soup, unfinished

@@ -17,11 +17,11 @@ from ..adapters.lora import DORA, RSLORA
 from ..backbones.load import load_backbone
 from ..config.methods import find_method
 from ..config.settings import TrainSettings
-from ..data.tasks import QA
 from ..errors import UserError
 from ..evaluation.scoring import evaluate_dev
 from ..files import read_json, write_json
 from ..model import build_model
+from ..tasks.registry import QA
 from .labels import TrainingData
 
 _MEMBERS = "members"

@@ -8,13 +8,13 @@ import pytest
 from typer.testing import CliRunner
 
 from lrc.cli.app import app
-from lrc.data.check import Report, check
 from lrc.data.examples import BadExamples
 from lrc.data.identity import text_id
 from lrc.data.offsets import diagnose
 from lrc.data.readers import read_pairs, read_questions
 from lrc.data.scripts import script_share
 from lrc.errors import UserError
+from lrc.tasks.check import Report, check
 from tests.conftest import EXAMPLES, LANGS, data_dir, make_tokenizer
 
 

@@ -12,8 +12,8 @@ from lrc.data.examples import BadExamples, Pair, Question
 from lrc.data.parallel import read_parallel
 from lrc.data.readers import read_pairs, read_questions
 from lrc.data.shots import draw, remainder, sample
-from lrc.data.tasks import TASKS, read_labelled, read_test
 from lrc.errors import UserError
+from lrc.tasks.registry import TASKS, read_labelled, read_test
 from lrc.training.labels import TrainingData, draw_labels, prepare
 from tests.conftest import EXAMPLES, LANGS, data_dir, lrc
 

@@ -9,10 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from lrc.cli.app import app
-from lrc.data.check import check
 from lrc.data.examples import BadExamples, Pair, Question
 from lrc.data.readers import read_pairs, read_questions
 from lrc.errors import UserError
+from lrc.tasks.check import check
 from tests.conftest import data_dir, tiny_arguments
 
 CONTEXT = "ጣና ሐይቅ በኢትዮጵያ ይገኛል። ስፋቱ 3000 ካሬ ኪሎሜትር ነው።"

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from lrc.data.check import check
 from lrc.data.scripts import script_share, scripts
-from lrc.data.tasks import check_langs, find_task
 from lrc.errors import UserError
 from lrc.evaluation.metrics import span_scores
+from lrc.tasks.check import check
+from lrc.tasks.registry import check_langs, find_task
 from tests.conftest import EXAMPLES, lrc
 from tests.lrc.test_cli import QA, refused
 

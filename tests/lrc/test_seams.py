@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lrc.alignment.terms import TERMS, TermKind, Views, pairs_of
-from lrc.data.tasks import QA, TASKS, Task
+from lrc.tasks.registry import QA, TASKS, Task
 from lrc_runtime import InputError, load
 from lrc_runtime.providers import PROVIDERS, Provider
 from tests.conftest import EXAMPLES, lrc, tiny_arguments

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from lrc_runtime.languages import find_lang
 
+from ..data.examples import BadExamples, Example, Question
+from ..data.identity import AUTO, SHARED
+from ..data.readers import read_pairs, read_questions
+from ..data.shots import rank
 from ..errors import UserError
-from .examples import BadExamples, Example, Question
-from .identity import AUTO, SHARED
-from .readers import read_pairs, read_questions
-from .shots import rank
 
 QA = "qa"
 PARAPHRASE = "paraphrase"

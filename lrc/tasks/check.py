@@ -9,15 +9,15 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from ..data.examples import BadExamples, Example, Pair, Question, short, texts_of
+from ..data.identity import SHARED, is_text_id, tell_apart
+from ..data.offsets import repair
+from ..data.readers import Columns, answer_fault, scan_pairs, scan_questions
+from ..data.rows import read_rows
+from ..data.scripts import script_share
+from ..data.writers import write_pairs, write_questions
 from ..errors import UserError
-from .examples import BadExamples, Example, Pair, Question, short, texts_of
-from .identity import SHARED, is_text_id, tell_apart
-from .offsets import repair
-from .readers import Columns, answer_fault, scan_pairs, scan_questions
-from .rows import read_rows
-from .scripts import script_share
-from .tasks import PARAPHRASE, QA
-from .writers import write_pairs, write_questions
+from .registry import PARAPHRASE, QA
 
 # What does not hold for a file as a whole is a finding: labels this one-sided, so few letters of the language's script.
 _LEAST_LABEL_SHARE = 0.2
