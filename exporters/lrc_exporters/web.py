@@ -10,12 +10,13 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import lrc_runtime
 from lrc_runtime.errors import BundleError
 from lrc_runtime.files import Folder, open_files, read_file
+from lrc_runtime.javascript import javascript
 from lrc_runtime.manifest import CARD, MANIFEST, TOKENIZER, WEIGHTS, model_file, other_tasks, read_manifest
 from lrc_runtime.verified import Verified
 
@@ -171,10 +172,10 @@ def _steps(step: dict[str, Any] | None, key: str) -> Iterator[dict[str, Any]]:
 
 def _own_files() -> dict[str, bytes]:
     """Returns what the runtime brings along, by where it stands in the folder: the page is that of the service."""
-    root = resources.files("lrc_runtime")
-    code = {f"lrc/{source.name}": source for source in (root / "web").iterdir() if source.name.endswith(".js")}
-    page = {source.name: source for source in (root / "serve" / "page").iterdir()}
-    own = {source.name: source for source in (root / "web" / "page").iterdir()}
+    sources = javascript()
+    code = {f"lrc/{source.name}": source for source in sources.glob("*.js")}
+    page = {source.name: source for source in (Path(lrc_runtime.__file__).parent / "serve" / "page").iterdir()}
+    own = {source.name: source for source in (sources / "page").iterdir()}
     files = {name: source.read_bytes() for name, source in sorted((code | page | own).items())}
     files[_PAGE] = _alone(files[_PAGE].decode()).encode()
     return files

@@ -5,14 +5,14 @@ import fs from "node:fs";
 import path from "node:path";
 import test from "node:test";
 
-import { InputError } from "../../runtime/lrc_runtime/web/errors.js";
-import { whole } from "../../runtime/lrc_runtime/web/graphemes.js";
-import { checkLang, findLang } from "../../runtime/lrc_runtime/web/languages.js";
-import { ParaphraseDetector } from "../../runtime/lrc_runtime/web/pairs.js";
-import { QuestionAnswerer } from "../../runtime/lrc_runtime/web/qa.js";
-import { Text } from "../../runtime/lrc_runtime/web/text.js";
-import { Tokenizer } from "../../runtime/lrc_runtime/web/tokenizer.js";
-import { Encoder } from "../../runtime/lrc_runtime/web/windows.js";
+import { InputError } from "../../runtime/js/src/errors.js";
+import { whole } from "../../runtime/js/src/graphemes.js";
+import { checkLang, findLang } from "../../runtime/js/src/languages.js";
+import { ParaphraseDetector } from "../../runtime/js/src/pairs.js";
+import { QuestionAnswerer } from "../../runtime/js/src/qa.js";
+import { Text } from "../../runtime/js/src/text.js";
+import { Tokenizer } from "../../runtime/js/src/tokenizer.js";
+import { Encoder } from "../../runtime/js/src/windows.js";
 
 const folder = /** @type {string} */ (process.env.LRC_VECTORS);
 const read = (name) => JSON.parse(fs.readFileSync(path.join(folder, name), "utf8"));

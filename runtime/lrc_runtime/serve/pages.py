@@ -9,10 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ..javascript import javascript
+
 _PAGE = Path(__file__).parent / "page"
 _FILES = ("style.css", "app.js", "api.js", "card.js", "examples.js", "icon.svg")
 # Of the JavaScript runtime what the page needs, which lies in this folder of a web folder too.
-_CODE = Path(__file__).parents[1] / "web"
 _CODE_FILES = ("languages.js", "errors.js")
 
 
@@ -20,7 +21,7 @@ def page_routes() -> list[Route]:
     """Returns the routes of the page and what it loads."""
     files = {"/": _PAGE / "index.html"}
     files |= {f"/{name}": _PAGE / name for name in _FILES}
-    files |= {f"/lrc/{name}": _CODE / name for name in _CODE_FILES}
+    files |= {f"/lrc/{name}": javascript() / name for name in _CODE_FILES}
     return [Route(path, _file(file), methods=["GET"]) for path, file in files.items()]
 
 
