@@ -10,7 +10,7 @@ import { pathToFileURL } from "node:url";
 
 const [folder, questions, answers, model] = process.argv.slice(2);
 const part = (/** @type {string} */ name) => import(pathToFileURL(path.resolve(folder, "lrc", name)).href);
-const { QuestionAnswerer } = await part("qa.js");
+const { QuestionAnswerer } = await part("tasks/spans.js");
 const { Tokenizer } = await part("tokenizer.js");
 const { Encoder } = await part("windows.js");
 const { session, start } = await part("session.js");

@@ -173,12 +173,15 @@ def _steps(step: dict[str, Any] | None, key: str) -> Iterator[dict[str, Any]]:
 def _own_files() -> dict[str, bytes]:
     """Returns what the runtime brings along, by where it stands in the folder: the page is that of the service."""
     sources = javascript()
-    code = {f"lrc/{source.name}": source for source in sources.glob("*.js")}
-    page = {source.name: source for source in (Path(lrc_runtime.__file__).parent / "serve" / "page").iterdir()}
-    own = {source.name: source for source in (sources / "page").iterdir()}
-    files = {name: source.read_bytes() for name, source in sorted((code | page | own).items())}
+    page = _under(Path(lrc_runtime.__file__).parent / "serve" / "page") | _under(sources / "page")
+    code = {f"lrc/{name}": source for name, source in _under(sources).items() if not name.startswith("page/")}
+    files = {name: source.read_bytes() for name, source in sorted((code | page).items())}
     files[_PAGE] = _alone(files[_PAGE].decode()).encode()
     return files
+
+
+def _under(folder: Path) -> dict[str, Path]:
+    return {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
 
 
 def _alone(page: str) -> str:

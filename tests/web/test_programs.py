@@ -127,6 +127,40 @@ def _assert_verdict(found: dict[str, Any], bundle: Path, rounding: float) -> Non
     assert found == {"label": expected.label, "score": pytest.approx(expected.score, abs=rounding)}
 
 
+def test_program_is_answered_as_by_the_service(qa_bundle: Path, address: str, node: Node, tmp_path: Path) -> None:
+    lrc("web", qa_bundle, "--out", tmp_path / "site")
+    question, context = "ใครขายบ้าน?", "รวีขายบ้าน 🏔 في الوادي. रवि ने घर बेचा।"
+    asked = {"question": question, "context": context, "top_k": 2, "lang": "th", "bundle": "qa"}
+    result = node(
+        f"""import {{ load }} from "./site/lrc/index.js";
+        const lrc = await load("{address}/site/");
+        console.log(JSON.stringify(await lrc.serve("answer", {json.dumps(asked)})));
+        await lrc.serve("compare", {{ first: "a", second: "b" }}).catch((error) => console.log(error.message));
+        await lrc.serve("translate", {{}}).catch((error) => console.log(error.message));"""
+    )
+    assert result.returncode == 0, result.stderr
+    found, wrong, unknown = result.stdout.splitlines()
+    served = json.loads(found)
+    with lrc_runtime.load_question_answerer(qa_bundle) as qa:
+        expected = qa.answer(question, context, 2, lang="th")
+    spans = [(one["text"], one["start"], one["utf16_start"], one["utf16_end"]) for one in served["answers"]]
+    assert spans == [(one.text, one.start, one.utf16_start, one.utf16_end) for one in expected]
+    assert served["no_answer"] == pytest.approx(expected[0].no_answer, abs=ROUNDING)
+    assert served["answered"] == (served["no_answer"] <= 0.5) and served["bundle"] == "qa" and served["seconds"] >= 0
+    assert wrong == "the bundle has no task that compares sentences; it has qa"
+    assert unknown.startswith("there is no translate; there is answer, compare")
+
+
+def test_task_of_an_unknown_kind_is_refused(qa_bundle: Path, address: str, node: Node, tmp_path: Path) -> None:
+    lrc("web", qa_bundle, "--out", tmp_path / "site")
+    document = json.loads((tmp_path / "site" / "web.json").read_text(encoding="utf-8"))
+    document["tasks"][0]["task"] = "translation"
+    (tmp_path / "site" / "web.json").write_text(json.dumps(document), encoding="utf-8")
+    result = node(f'import {{ load }} from "./site/lrc/index.js"; await load("{address}/site/");')
+    assert result.returncode == 1
+    assert "BundleError" in result.stderr and "a task of the kind translation" in result.stderr
+
+
 def test_changed_file_is_refused(qa_bundle: Path, address: str, node: Node, tmp_path: Path) -> None:
     lrc("web", qa_bundle, "--out", tmp_path / "site")
     weights = tmp_path / "site" / "bundle" / "model.onnx.data"

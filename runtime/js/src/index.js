@@ -1,10 +1,9 @@
 /** Answers questions and compares sentences in the browser alone, from a folder that `lrc export --target web` wrote. */
 
-import { InputError } from "./errors.js";
+import { BundleError, InputError } from "./errors.js";
 import { Files } from "./files.js";
-import { ParaphraseDetector } from "./pairs.js";
-import { QuestionAnswerer } from "./qa.js";
 import { session, start } from "./session.js";
+import { KINDS } from "./tasks/kinds.js";
 import { Tokenizer } from "./tokenizer.js";
 import { Encoder } from "./windows.js";
 
@@ -12,59 +11,53 @@ export { BundleError, InputError } from "./errors.js";
 
 const decoder = new TextDecoder();
 
-/** What `load` gives: the tasks of a bundle. */
+/** What `load` gives: a method for each kind of task. */
 class Answerer {
   /**
    * @param {any} manifest What `web.json` says.
-   * @param {Map<string, QuestionAnswerer | ParaphraseDetector>} tasks By name, in the order of the bundle.
+   * @param {Map<string, {kind: import("./tasks/kinds.js").Kind<any>, opened: any}>} tasks By name, in the order of the bundle.
    */
   constructor(manifest, tasks) {
     this.manifest = manifest;
     this._tasks = tasks;
-  }
-
-  /**
-   * Answers one question.
-   * @param {string} question Tokens beyond the bundle's `max_question_length` are ignored.
-   * @param {string} context The text to read, of any length.
-   * @param {{topK?: number, lang?: string, task?: string}} [options] How many spans to give, which do not overlap; the
-   *   language of the text as a tag of BCP 47, by which the score is calibrated where the bundle knows how; in a bundle
-   *   of several tasks the name of the one to ask, the first that answers questions when left out.
-   * @returns {Promise<import("./decoding.js").Answer | import("./decoding.js").Answer[]>} The best answer, or with `topK`
-   *   a list of at most that many, best first. A context without any token gives the empty answer, or an empty list.
-   * @throws {InputError} If a text is not a string or holds a lone surrogate, `topK` is below 1, `lang`
-   *   is no language tag, or no task answers questions.
-   */
-  async answer(question, context, { task, ...options } = {}) {
-    return this._find(QuestionAnswerer, "answers questions", task).answer(question, context, options);
-  }
-
-  /**
-   * Compares two sentences.
-   * @param {string} first
-   * @param {string} second
-   * @param {{lang?: string, task?: string}} [options] As for `answer`.
-   * @returns {Promise<import("./pairs.js").Comparison>}
-   * @throws {InputError} If a text is not a string or holds a lone surrogate, `lang` is no language tag, or no
-   *   task compares sentences.
-   */
-  async compare(first, second, { task, ...options } = {}) {
-    return this._find(ParaphraseDetector, "compares sentences", task).compare(first, second, options);
-  }
-
-  /**
-   * @template {QuestionAnswerer | ParaphraseDetector} T
-   * @param {new (...args: any[]) => T} kind
-   * @param {string} does What a task of this kind does, for the message.
-   * @param {string} [name]
-   * @returns {T}
-   */
-  _find(kind, does, name) {
-    for (const [known, task] of this._tasks) {
-      if (task instanceof kind && (name === undefined || name === known)) return task;
+    for (const kind of KINDS) {
+      Object.assign(this, {
+        [kind.method]: async (/** @type {any[]} */ ...given) => {
+          const hasOptions = typeof given.at(-1) === "object" && given.at(-1) !== null;
+          const { task, ...options } = hasOptions ? given.pop() : {};
+          return this._find(kind, task).opened[kind.method](...given, options);
+        },
+      });
     }
-    const which = name === undefined ? "no task" : `no task ${name}`;
-    throw new InputError(`the bundle has ${which} that ${does}; it has ${[...this._tasks.keys()].join(", ")}`);
+  }
+
+  /**
+   * Answers what `POST /v1/METHOD` of the service is asked, with the same JSON but for offsets in UTF-8.
+   * @param {string} method Of a kind of task, such as `answer`.
+   * @param {any} request The body of the request; its `bundle` is the name of a task here.
+   * @returns {Promise<any>} The body of the answer.
+   * @throws {InputError} As the method of that name does.
+   */
+  async serve(method, { bundle, ...request }) {
+    const kind = KINDS.find((one) => one.method === method);
+    if (!kind) throw new InputError(`there is no ${method}; there is ${KINDS.map((one) => one.method).join(", ")}`);
+    const began = performance.now();
+    const { name, opened } = this._find(kind, bundle);
+    const found = await kind.serve(opened, request);
+    return { ...found, bundle: name, seconds: (performance.now() - began) / 1000 };
+  }
+
+  /**
+   * @param {import("./tasks/kinds.js").Kind<any>} kind
+   * @param {string} [wanted] Name of the task.
+   * @returns {{name: string, opened: any}} That task, or the first of the kind.
+   */
+  _find(kind, wanted) {
+    for (const [name, task] of this._tasks) {
+      if (task.kind === kind && (wanted === undefined || wanted === name)) return { name, opened: task.opened };
+    }
+    const which = wanted === undefined ? "no task" : `no task ${wanted}`;
+    throw new InputError(`the bundle has ${which} that ${kind.does}; it has ${[...this._tasks.keys()].join(", ")}`);
   }
 }
 
@@ -72,7 +65,7 @@ class Answerer {
  * Opens a folder after verifying every file that it needs.
  * @param {string | URL} url Address of the folder.
  * @param {import("./files.js").Progress} [progress] Called while files come.
- * @returns {Promise<Answerer>}
+ * @returns {Promise<Answerer & import("./tasks/kinds.js").Methods>}
  * @throws {import("./errors.js").BundleError} If a file is missing or changed, or this code does not know the format.
  */
 export async function load(url, progress = () => {}) {
@@ -97,12 +90,12 @@ export async function load(url, progress = () => {}) {
   const file = (/** @type {string} */ name) => /** @type {Uint8Array<ArrayBuffer>} */ (content.get(name));
   await start(file(engine));
   const words = new Tokenizer(JSON.parse(decoder.decode(file(tokenizer))));
-  /** @type {Map<string, QuestionAnswerer | ParaphraseDetector>} */
   const opened = new Map();
   for (const task of tasks) {
+    const kind = KINDS.find((one) => one.task === task.task);
+    if (!kind) throw new BundleError(`${base}: has a task of the kind ${task.task}; load its own lrc/index.js`);
     const run = await session(file(task.model), weights.split("/").at(-1), file(weights));
-    const Kind = task.task === "question-answering" ? QuestionAnswerer : ParaphraseDetector;
-    opened.set(task.name, new Kind(new Encoder(words, task.windowing), run, task));
+    opened.set(task.name, { kind, opened: kind.open(new Encoder(words, task.windowing), run, task) });
   }
-  return new Answerer(files.manifest, opened);
+  return /** @type {any} */ (new Answerer(files.manifest, opened));
 }

@@ -12,15 +12,14 @@ from starlette.routing import Route
 from ..javascript import javascript
 
 _PAGE = Path(__file__).parent / "page"
-_FILES = ("style.css", "app.js", "api.js", "card.js", "examples.js", "icon.svg")
 # Of the JavaScript runtime what the page needs, which lies in this folder of a web folder too.
 _CODE_FILES = ("languages.js", "errors.js")
 
 
 def page_routes() -> list[Route]:
     """Returns the routes of the page and what it loads."""
-    files = {"/": _PAGE / "index.html"}
-    files |= {f"/{name}": _PAGE / name for name in _FILES}
+    files = {f"/{path.relative_to(_PAGE).as_posix()}": path for path in sorted(_PAGE.rglob("*")) if path.is_file()}
+    files["/"] = files.pop("/index.html")
     files |= {f"/lrc/{name}": javascript() / name for name in _CODE_FILES}
     return [Route(path, _file(file), methods=["GET"]) for path, file in files.items()]
 

@@ -15,7 +15,8 @@ worker.addEventListener("message", ({ data: { id, result, error } }) => {
 
 showLoading(worker);
 
-function call(method, request, signal) {
+// Asks what the service answers at /v1/METHOD.
+export function ask(method, request, signal) {
   const id = (last += 1);
   return new Promise((resolve, reject) => {
     waiting.set(id, { resolve, reject });
@@ -40,14 +41,4 @@ export async function bundles() {
 // The model card in Markdown, which is one for all tasks.
 export async function card() {
   return (await fetch((await manifest()).card)).text();
-}
-
-// {question, context, top_k, lang?, bundle} to {answers, no_answer, answered, seconds, bundle}
-export function answer(request, signal) {
-  return call("answer", request, signal);
-}
-
-// {first, second, bundle} to {label, score, seconds, bundle}
-export function compare(request, signal) {
-  return call("compare", request, signal);
 }

@@ -13,7 +13,7 @@ export function useToken(given) {
   token = given;
 }
 
-async function ask(path, body, signal) {
+async function send(path, body, signal) {
   const headers = token ? { authorization: `Bearer ${token}` } : {};
   const options = { headers, signal };
   if (body) {
@@ -35,20 +35,15 @@ async function ask(path, body, signal) {
 
 // [{name, task, languages, ...}]
 export async function bundles() {
-  return (await (await ask("v1/bundles")).json()).bundles;
+  return (await (await send("v1/bundles")).json()).bundles;
 }
 
 // The model card in Markdown.
 export async function card(name) {
-  return (await ask(`v1/bundles/${encodeURIComponent(name)}/card`)).text();
+  return (await send(`v1/bundles/${encodeURIComponent(name)}/card`)).text();
 }
 
-// {question, context, top_k, lang?, bundle} to {answers, no_answer, answered, seconds}
-export async function answer(request, signal) {
-  return (await ask("v1/answer", request, signal)).json();
-}
-
-// {first, second, bundle} to {label, score, seconds}
-export async function compare(request, signal) {
-  return (await ask("v1/compare", request, signal)).json();
+// Asks one of the methods of the service.
+export async function ask(method, request, signal) {
+  return (await send(`v1/${method}`, request, signal)).json();
 }

@@ -1,34 +1,15 @@
-// The page: what is typed goes to the service, what it answers is shown in the text.
+// The page: what is typed goes to the service, what it answers is shown. Each kind of task has a tab of its own.
 
 import * as api from "./api.js";
 import { showCard } from "./card.js";
-import { examples } from "./examples.js";
-import { findLang } from "./lrc/languages.js";
-
-const TASKS = { ask: "question-answering", compare: "paraphrase" };
-const TOP_K = 4;
-
-const $ = (id) => document.getElementById(id);
-const numbers = new Intl.NumberFormat("en");
-const percent = (share) => (share < 0.01 ? "< 1 %" : `${Math.round(100 * share)} %`);
-const milliseconds = (seconds) => (seconds < 1 ? `${Math.round(1000 * seconds)} ms` : `${seconds.toFixed(1)} s`);
+import { $, element, show } from "./dom.js";
+import { KINDS } from "./tasks/kinds.js";
 
 let bundles = [];
-let mode = "ask";
+let kind = KINDS[0];
 let running = null;
 
-function element(name, properties, ...children) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children);
-  return made;
-}
-
-// Errors, and the token that a service may ask for.
-
-function show(error) {
-  $("error").hidden = !error;
-  $("error").textContent = error ? error.message : "";
-}
+// The token that a service may ask for.
 
 function signIn() {
   return new Promise((resolve) => {
@@ -77,210 +58,81 @@ function filled(...ids) {
 
 // Tabs and bundles
 
-function choose(next, focus) {
-  mode = next;
-  for (const name of Object.keys(TASKS)) {
-    const chosen = name === next;
-    $(`tab-${name}`).setAttribute("aria-selected", String(chosen));
-    $(`tab-${name}`).tabIndex = chosen ? 0 : -1;
-    $(name).hidden = !chosen;
-    if (chosen && focus) $(`tab-${name}`).focus();
+const tab = (one) => $(`tab-${one.id}`);
+
+function makeTab(one) {
+  const button = element("button", { type: "button", id: `tab-${one.id}`, textContent: one.tab });
+  button.setAttribute("role", "tab");
+  button.setAttribute("aria-controls", one.id);
+  button.addEventListener("click", () => choose(one));
+  button.addEventListener("keydown", (event) => {
+    const usable = KINDS.filter((other) => !tab(other).disabled);
+    const at = usable.indexOf(one);
+    const next = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: -1 }[event.key];
+    if (next !== undefined) choose(usable.at(next % usable.length), true);
+  });
+  $("tabs").append(button);
+}
+
+function makePanel(one) {
+  const panel = element("section", { id: one.id, hidden: true, innerHTML: one.form });
+  panel.setAttribute("role", "tabpanel");
+  panel.setAttribute("aria-labelledby", `tab-${one.id}`);
+  $("main").append(panel);
+  one.start?.();
+  $(`${one.id}-form`).addEventListener("submit", (event) => {
+    event.preventDefault();
+    const bundle = chosen();
+    if (!filled(...one.fields(bundle))) return;
+    const asked = { ...one.read(bundle), bundle: $("bundle").value };
+    submit($(`${one.id}-button`), async (signal) => one.show(await api.ask(one.method, asked, signal), asked));
+  });
+  for (const field of panel.querySelectorAll("textarea")) {
+    field.addEventListener("keydown", (event) => {
+      const alone = "sends" in field.dataset && !event.shiftKey;
+      if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey || alone) || event.isComposing) return;
+      event.preventDefault();
+      field.form.requestSubmit();
+    });
   }
+}
+
+function choose(next, focus) {
+  kind = next;
+  for (const one of KINDS) {
+    tab(one).setAttribute("aria-selected", String(one === kind));
+    tab(one).tabIndex = one === kind ? 0 : -1;
+    $(one.id).hidden = one !== kind;
+  }
+  if (focus) tab(kind).focus();
   show(null);
-  const fitting = bundles.filter((bundle) => bundle.task === TASKS[mode]);
+  const fitting = bundles.filter((bundle) => bundle.task === kind.task);
   $("bundle").replaceChildren(...fitting.map((bundle) => element("option", { textContent: bundle.name })));
   chooseBundle();
 }
 
+const chosen = () => bundles.find((one) => one.name === $("bundle").value);
+
 function chooseBundle() {
-  const bundle = bundles.find((one) => one.name === $("bundle").value);
+  const bundle = chosen();
   $("open-card").disabled = $("bundle").disabled = !bundle;
-  const languages = bundle?.languages ?? [];
-  const names = new Intl.DisplayNames(["en"], { type: "language", fallback: "code" });
-  const known = [...new Set(languages)].map((code) => element("option", { value: code, textContent: name(names, code) }));
-  $("lang").replaceChildren(element("option", { value: "", textContent: "not said" }), ...known);
-  const served = new Set(languages.map((code) => findLang(code, examples.map((example) => example.lang))));
-  const fitting = examples.filter((example) => served.has(example.lang));
-  $("example-list").replaceChildren(...(fitting.length ? fitting : examples).map(exampleButton));
-}
-
-function name(names, code) {
-  try {
-    return names.of(code.replaceAll("_", "-"));
-  } catch {
-    return code;
-  }
-}
-
-function exampleButton(example) {
-  const button = element(
-    "button",
-    { type: "button", lang: example.lang },
-    element("bdi", { textContent: example.question }),
-    element("span", { className: "number", textContent: example.name }),
-  );
-  button.addEventListener("click", () => {
-    edit();
-    $("context").value = example.context;
-    $("question").value = example.question;
-    const option = [...$("lang").options].find(({ value }) => findLang(value, [example.lang]));
-    if (option) $("lang").value = option.value;
-    count();
-    $("ask-form").requestSubmit();
-    $("question").focus();
-  });
-  return element("li", {}, button);
-}
-
-// The text
-
-function count() {
-  $("count").textContent = `${numbers.format([...$("context").value].length)} characters`;
-}
-
-function edit() {
-  $("reading").hidden = $("edit").hidden = true;
-  $("context").hidden = false;
-}
-
-async function read(file) {
-  if (!file) return;
-  try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer());
-    edit();
-    $("context").value = text;
-    count();
-    show(null);
-    $("question").focus();
-  } catch {
-    show(new Error(`${file.name} is not a UTF-8 text; save it as UTF-8 first.`));
-  }
-}
-
-// Shows the text with every answer marked; UTF-16 offsets are those of JavaScript's strings.
-function showReading(text, answers) {
-  const spans = answers.map((answer, rank) => ({ ...answer, rank })).sort((a, b) => a.utf16_start - b.utf16_start);
-  const parts = [];
-  let at = 0;
-  for (const span of spans) {
-    parts.push(text.slice(at, span.utf16_start));
-    const mark = element("mark", { id: `mark-${span.rank}`, textContent: text.slice(span.utf16_start, span.utf16_end) });
-    parts.push(mark);
-    at = span.utf16_end;
-  }
-  parts.push(text.slice(at));
-  // Each paragraph finds its own direction.
-  $("reading").replaceChildren(element("div", { dir: "auto" }, ...parts));
-  $("reading").hidden = $("edit").hidden = false;
-  $("context").hidden = true;
-}
-
-function point(rank) {
-  for (const mark of $("reading").querySelectorAll("mark")) mark.classList.toggle("best", mark.id === `mark-${rank}`);
-  for (const button of $("runners").querySelectorAll("button")) {
-    button.setAttribute("aria-pressed", String(Number(button.dataset.rank) === rank));
-  }
-  const mark = $(`mark-${rank}`);
-  const box = $("reading");
-  if (mark) box.scrollTop += mark.getBoundingClientRect().top - box.getBoundingClientRect().top - box.clientHeight / 3;
-}
-
-function runner(answer, rank) {
-  const button = element(
-    "button",
-    { type: "button" },
-    element("bdi", { textContent: answer.text }),
-    element("span", { className: "number", textContent: percent(answer.score) }),
-  );
-  button.dataset.rank = rank;
-  button.addEventListener("click", () => point(rank));
-  return element("li", {}, button);
-}
-
-function showAnswers(text, found) {
-  const [best, ...others] = found.answers;
-  $("examples").hidden = true;
-  $("result").hidden = false;
-  $("verdict").hidden = found.answered;
-  $("verdict").textContent = `The text probably does not answer this (${percent(found.no_answer)} likely).`;
-  $("result-title").textContent = found.answered ? "Answer" : "Best guess";
-  $("answer").firstElementChild.textContent = best ? best.text : "none";
-  $("gauge").style.setProperty("--value", best ? best.score : 0);
-  $("sure").textContent = best ? `${percent(best.score)} sure` : "The text holds nothing to read.";
-  $("others").hidden = !others.length;
-  $("runners").replaceChildren(...found.answers.map(runner));
-  $("took").textContent = `Answered in ${milliseconds(found.seconds)} by ${found.bundle}.`;
-  showReading(text, found.answers);
-  point(0);
-  $("result").scrollIntoView({ block: "nearest" });
-}
-
-function showVerdict(found) {
-  $("comparison").hidden = false;
-  $("comparison").scrollIntoView({ block: "nearest" });
-  $("label").textContent = { paraphrase: "They mean the same", different: "They differ" }[found.label] ?? found.label;
-  $("label-gauge").style.setProperty("--value", found.score);
-  $("label-sure").textContent = `${percent(found.score)} sure`;
-  $("label-took").textContent = `Compared in ${milliseconds(found.seconds)} by ${found.bundle}.`;
+  kind.choose?.(bundle);
 }
 
 // Wiring
 
-$("ask-form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  if (!filled("context", "question")) return;
-  const text = $("context").value;
-  const request = { question: $("question").value, context: text, top_k: TOP_K, bundle: $("bundle").value };
-  if ($("lang").value) request.lang = $("lang").value;
-  submit($("ask-button"), async (signal) => showAnswers(text, await api.answer(request, signal)));
-});
-
-$("compare-form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  if (!filled("first", "second")) return;
-  const request = { first: $("first").value, second: $("second").value, bundle: $("bundle").value };
-  submit($("compare-button"), async (signal) => showVerdict(await api.compare(request, signal)));
-});
-
-for (const id of ["context", "question", "first", "second"]) {
-  $(id).addEventListener("keydown", (event) => {
-    const sends = event.key === "Enter" && (event.ctrlKey || event.metaKey || (id === "question" && !event.shiftKey));
-    if (!sends || event.isComposing) return;
-    event.preventDefault();
-    event.target.form.requestSubmit();
-  });
-}
-
-for (const tab of document.querySelectorAll("[role=tab]")) {
-  tab.addEventListener("click", () => choose(tab.getAttribute("aria-controls")));
-  tab.addEventListener("keydown", (event) => {
-    if (["ArrowLeft", "ArrowRight", "Home", "End"].includes(event.key)) choose(mode === "ask" ? "compare" : "ask", true);
-  });
+for (const one of KINDS) {
+  makeTab(one);
+  makePanel(one);
 }
 
 $("bundle").addEventListener("change", chooseBundle);
-$("context").addEventListener("input", count);
-$("edit").addEventListener("click", () => {
-  edit();
-  $("context").focus();
-});
-$("open-file").addEventListener("click", () => $("file").click());
-$("file").addEventListener("change", () => read($("file").files[0]).then(() => ($("file").value = "")));
-
-for (const [kind, over] of [["dragover", true], ["dragleave", false], ["drop", false]]) {
-  $("drop").addEventListener(kind, (event) => {
-    if (!event.dataTransfer?.types.includes("Files")) return;
-    event.preventDefault();
-    $("drop").classList.toggle("dropping", over);
-    if (kind === "drop") read(event.dataTransfer.files[0]);
-  });
-}
 
 $("open-card").addEventListener("click", async () => {
   try {
-    const chosen = $("bundle").value;
-    showCard($("card-text"), await guarded(() => api.card(chosen)));
-    $("card-name").textContent = chosen;
+    const { name } = chosen();
+    showCard($("card-text"), await guarded(() => api.card(name)));
+    $("card-name").textContent = name;
     $("card").showModal();
   } catch (error) {
     show(error);
@@ -288,13 +140,12 @@ $("open-card").addEventListener("click", async () => {
 });
 $("close-card").addEventListener("click", () => $("card").close());
 
+// Where the bundles are not known yet, the first form is there already.
+choose(KINDS[0]);
 try {
   bundles = await guarded(api.bundles);
-  count();
-  choose(bundles.some((bundle) => bundle.task === TASKS.ask) ? "ask" : "compare");
-  for (const [tab, task] of Object.entries(TASKS)) {
-    $(`tab-${tab}`).disabled = !bundles.some((bundle) => bundle.task === task);
-  }
+  for (const one of KINDS) tab(one).disabled = !bundles.some((bundle) => bundle.task === one.task);
+  choose(KINDS.find((one) => !tab(one).disabled) ?? KINDS[0]);
 } catch (error) {
   show(error);
 }

@@ -1,10 +1,10 @@
 /** Paraphrase detection: do two sentences mean the same? As `lrc_runtime/pairs.py`. */
 
-import { runSorted } from "./batching.js";
-import { Calibration } from "./calibration.js";
-import { logSoftmax } from "./decoding.js";
-import { checkLang } from "./languages.js";
-import { Text } from "./text.js";
+import { runSorted } from "../batching.js";
+import { Calibration } from "../calibration.js";
+import { logSoftmax } from "../decoding.js";
+import { checkLang } from "../languages.js";
+import { Text } from "../text.js";
 
 /**
  * The verdict on two sentences.
@@ -13,10 +13,16 @@ import { Text } from "./text.js";
  * @property {number} score Probability that this label is right.
  */
 
+/**
+ * @typedef {object} Methods
+ * @property {(first: string, second: string, options?: {lang?: string, task?: string}) => Promise<Comparison>} compare
+ *   Compares two sentences; options and errors as for `answer`.
+ */
+
 export class ParaphraseDetector {
   /**
-   * @param {import("./windows.js").Encoder} encoder Turns text into model input.
-   * @param {import("./batching.js").Run} run The model.
+   * @param {import("../windows.js").Encoder} encoder Turns text into model input.
+   * @param {import("../batching.js").Run} run The model.
    * @param {any} task What the manifest says of the task.
    */
   constructor(encoder, run, task) {
@@ -26,13 +32,8 @@ export class ParaphraseDetector {
     this._calibration = new Calibration(task.calibration);
   }
 
-  /**
-   * @param {string} first
-   * @param {string} second
-   * @param {{lang?: string}} options
-   * @returns {Promise<Comparison>}
-   */
-  async compare(first, second, { lang }) {
+  /** @type {Methods["compare"]} */
+  async compare(first, second, { lang } = {}) {
     if (lang !== undefined) checkLang(lang);
     const [a, b] = [first, second].map((text) => this._encoder.tokenize(new Text(text)));
     for await (const [, { logits }] of runSorted(this._run, this._encoder, [this._encoder.pair(a, b)])) {
@@ -44,3 +45,12 @@ export class ParaphraseDetector {
     throw new Error("the model gave nothing");
   }
 }
+
+/** @type {import("./kinds.js").Kind<ParaphraseDetector>} */
+export const pairs = {
+  task: "paraphrase",
+  method: "compare",
+  does: "compares sentences",
+  open: (encoder, run, task) => new ParaphraseDetector(encoder, run, task),
+  serve: (opened, { first, second, lang }) => opened.compare(first, second, { lang }),
+};
