@@ -26,7 +26,7 @@ lint: install
 	$(BIN)/mypy
 
 bench: install
-	$(BIN)/python benchmarks/latency.py
+	$(BIN)/python -m benchmarks.engines.latency
 
 docs: install
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs . build/docs

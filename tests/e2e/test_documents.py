@@ -182,23 +182,36 @@ def test_study_files_of_a_document_plan_their_runs(tmp_path: Path) -> None:
     assert len(study.cells) == 18 and len(study.search) == 3
 
 
-def test_inputs_and_studies_of_the_results_are_whole(tmp_path: Path) -> None:
-    data_dir()
-    run([str(ROOT / "benchmarks" / "pseudo_inputs.py"), "work"], tmp_path)
+def test_inputs_and_studies_of_the_results_are_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LRC_DATA_DIR", str(data_dir()))
+    # Makes an empty file of what lrc would write in hours.
+    (tmp_path / "lrc").write_text("#!/bin/sh\nwhile [ $# -gt 0 ]; do [ $1 != --out ] || : > $2; shift; done\n")
+    (tmp_path / "lrc").chmod(0o755)
+    monkeypatch.setenv("PATH", os.pathsep.join([str(tmp_path), str(Path(sys.executable).parent), os.environ["PATH"]]))
+    for program in ("inputs.sh", "pseudo_inputs.sh"):
+        subprocess.run([ROOT / "benchmarks" / "method" / program, "work"], cwd=tmp_path, check=True)
     assert len(json.loads((tmp_path / "work" / "en.json").read_text(encoding="utf-8"))["data"]) > 100
-    run([str(ROOT / "benchmarks" / "method_inputs.py"), "texts", "work"], tmp_path)
-    for path in RESULTS.glob("*/*.toml"):
-        made = re.findall(r"(?:--out|mix) (\S+)", (path.parent / "README.md").read_text(encoding="utf-8"))
-        files = {name.replace("$n", str(n)).replace("$s", str(s)) for name in made for n in (16, 64) for s in (0, 1, 2)}
+    studies = sorted(RESULTS.glob("*/*.toml"))
+    assert len(studies) > 60
+    for path in studies:
         for cell in read_study(path).cells:
-            assert files.issuperset(cell.settings.get("pseudo") or ()), path
+            files = [cell.settings.get(name) or () for name in ("pseudo", "parallel", "source")]
+            for made in (name for one in files for name in ([one] if isinstance(one, str) else one)):
+                assert (tmp_path / "work" / made).exists(), f"{path}: {made}"
+
+
+def test_inputs_of_an_unknown_part_are_refused(tmp_path: Path) -> None:
+    command = [ROOT / "benchmarks" / "method" / "inputs.sh", tmp_path / "work", "spans", "स्पैन"]
+    environment = {**os.environ, "LRC_DATA_DIR": str(tmp_path)}
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert result.returncode == 2 and "no part स्पैन" in result.stderr and "clozes" in result.stderr
 
 
 def test_texts_of_the_method_are_mixed(tmp_path: Path) -> None:
     for name in ("ar", "hi", "zh"):
         (tmp_path / f"{name}.jsonl").write_text("".join(f"{name} {n}\n" for n in range(9)), encoding="utf-8")
     mix = [
-        str(ROOT / "benchmarks" / "method_inputs.py"),
+        str(ROOT / "benchmarks" / "method" / "inputs.py"),
         "mix",
         "out/all.jsonl",
         "4",
@@ -215,14 +228,14 @@ def test_source_labels_of_the_method_are_joined(tmp_path: Path) -> None:
     for title in ("Wüste", "沙漠"):
         article = {"title": title, "paragraphs": [{"context": title, "qas": []}]}
         (tmp_path / f"{title}.json").write_text(json.dumps({"version": "1.1", "data": [article]}), encoding="utf-8")
-    run([str(ROOT / "benchmarks" / "method_inputs.py"), "join", "both.json", "Wüste.json", "沙漠.json"], tmp_path)
+    run([str(ROOT / "benchmarks" / "method" / "inputs.py"), "join", "both.json", "Wüste.json", "沙漠.json"], tmp_path)
     both = json.loads((tmp_path / "both.json").read_text(encoding="utf-8"))
     assert [article["title"] for article in both["data"]] == ["Wüste", "沙漠"]
 
 
 def test_unseen_questions_are_no_shots(tmp_path: Path) -> None:
     data = data_dir()
-    run([str(ROOT / "benchmarks" / "method_inputs.py"), "unseen", "unseen", "1"], tmp_path)
+    run([str(ROOT / "benchmarks" / "method" / "inputs.py"), "unseen", "unseen", "1"], tmp_path)
     settings = TrainSettings("mlqa", "qa", ["ar", "en", "hi", "zh"], shots=64, seed=1, draw_seed=1, data_dir=str(data))
     shots = {example.id for group in draw_labels(settings, BadExamples(False))[0].values() for example in group}
     for lang in ("ar", "hi", "zh"):

@@ -1,6 +1,6 @@
 """What a bundle loses against the run it was made of: F1 or accuracy by language on test examples.
 
-python benchmarks/loss.py RUN BUNDLE... --limit 300
+python -m benchmarks.answers.loss RUN BUNDLE... --limit 300
 
 The run is scored in float32 with its whole vocabulary. The intervals are of a paired bootstrap over examples, which the
 languages of a parallel set share.

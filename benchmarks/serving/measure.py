@@ -1,13 +1,13 @@
-"""Answers the questions of a folder with one way of serving, in this process; `serving.py` starts it.
+"""Answers the questions of a folder with one way of serving, in this process; `compare.py` starts it.
 
-python benchmarks/measure_serving.py SERVER WORK
+python -m benchmarks.serving.measure SERVER WORK
 
 It needs lrc_runtime alone beside the library that it measures.
 """
 
+import argparse
 import json
 import os
-import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -45,7 +45,7 @@ def serve_torch(work: Path) -> Answer:
         found = model(**{name: torch.from_numpy(array) for name, array in batch.items()})
         return found.start_logits.numpy(), found.end_logits.numpy()
 
-    return loop(Tokenizer.from_file(str(work / "model" / "tokenizer.json")), run)
+    return loop(work, Tokenizer.from_file(str(work / "model" / "tokenizer.json")), run)
 
 
 def serve_optimum(work: Path) -> Answer:
@@ -63,7 +63,7 @@ def serve_optimum(work: Path) -> Answer:
         found = model(**batch)
         return found.start_logits, found.end_logits
 
-    return loop(Tokenizer.from_file(str(work / "bundle" / "tokenizer.json")), run)
+    return loop(work, Tokenizer.from_file(str(work / "bundle" / "tokenizer.json")), run)
 
 
 def serve_haystack(work: Path) -> Answer:
@@ -102,9 +102,10 @@ SERVERS: dict[str, Callable[[Path], Answer]] = {
 }
 
 
-def loop(tokenizer: Any, model: Model) -> Answer:
+def loop(work: Path, tokenizer: Any, model: Model) -> Answer:
     """The loop that one writes by hand: windows in the order of the text, batch by batch, the best sum of logits."""
     pad = tokenizer.token_to_id("<pad>")
+    shapes = json.loads((work / "shapes.json").read_text())
 
     def answer_one(question: str, context: str, length: int, stride: int) -> str:
         tokenizer.enable_truncation(length, stride=stride, strategy="only_second")
@@ -125,7 +126,6 @@ def loop(tokenizer: Any, model: Model) -> Answer:
         return context[slice(*span)].strip()
 
     def answer(questions: list[str], contexts: list[str]) -> list[str]:
-        shapes = json.loads((work_folder() / "shapes.json").read_text())
         sizes = shapes["max_length"], shapes["stride"]
         return [answer_one(*asked, *sizes) for asked in zip(questions, contexts, strict=True)]
 
@@ -146,15 +146,15 @@ def best_span(starts: Any, ends: Any, context: Any) -> tuple[float, tuple[int, i
     return float(scores[row, column]), (int(places[row]), int(places[column]))
 
 
-def work_folder() -> Path:
-    return Path(sys.argv[2])
-
-
 def main() -> None:
-    work = work_folder()
+    parser = argparse.ArgumentParser(description="Answers the questions of a folder with one way of serving.")
+    parser.add_argument("server", choices=SERVERS)
+    parser.add_argument("work", type=Path, help="folder that benchmarks.serving.compare filled")
+    options = parser.parse_args()
+    work = options.work
     asked = json.loads((work / "questions.json").read_text(encoding="utf-8"))
     document = (work / "document.txt").read_text(encoding="utf-8")
-    answer = SERVERS[sys.argv[1]](work)
+    answer = SERVERS[options.server](work)
     answer([asked[0]["question"]], [asked[0]["context"]])
     began = time.perf_counter()
     answers = answer([one["question"] for one in asked], [one["context"] for one in asked])

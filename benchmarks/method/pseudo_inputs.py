@@ -1,12 +1,12 @@
-"""Makes the inputs of benchmarks/results/pseudo from the official data sets.
+"""Makes the inputs of the studies of pseudo-labels from the official data sets; `pseudo_inputs.sh` calls it.
 
-python benchmarks/pseudo_inputs.py FOLDER    (needs LRC_DATA_DIR)
+python benchmarks/method/pseudo_inputs.py FOLDER    (needs LRC_DATA_DIR)
 """
 
+import argparse
 import json
 import os
 import random
-import sys
 from pathlib import Path
 
 _QUESTIONS = 2400
@@ -15,7 +15,9 @@ _LINES_A_PASSAGE = 5
 
 
 def main() -> None:
-    data, out = Path(os.environ["LRC_DATA_DIR"]), Path(sys.argv[1])
+    parser = argparse.ArgumentParser(description="Makes the inputs of the studies of pseudo-labels.")
+    parser.add_argument("out", type=Path, metavar="FOLDER")
+    data, out = Path(os.environ["LRC_DATA_DIR"]), parser.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
     source = json.loads((data / "source" / "natural-en.json").read_text(encoding="utf-8"))
     articles = source["data"]

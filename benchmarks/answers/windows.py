@@ -1,6 +1,6 @@
 """How often the windows nearest to a question hold its answer, and what reading only those saves.
 
-python benchmarks/windows.py BUNDLE --langs en,hi,zh --count 200
+python -m benchmarks.answers.windows BUNDLE --langs en,hi,zh --count 200
 
 All passages of XQuAD in a language, one after the other, are one long text; questions are drawn from all of it.
 """

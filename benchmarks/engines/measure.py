@@ -1,12 +1,12 @@
-"""Opens one engine's model in this process and measures it; `engines.py` starts it and prints the table.
+"""Opens one engine's model in this process and measures it; `compare.py` starts it and prints the table.
 
-python benchmarks/measure_engine.py ENGINE WORK [STEP]
+python -m benchmarks.engines.measure ENGINE WORK [STEP]
 """
 
+import argparse
 import json
 import os
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -164,5 +164,14 @@ def _full_window(tokenizer: Path, questions: list[dict[str, Any]], windowing: Wi
     raise SystemExit(f"no question fills a window of {windowing.max_length} tokens")
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measures one engine's model in this process.")
+    parser.add_argument("engine", choices=ENGINES)
+    parser.add_argument("work", type=Path, help="folder that benchmarks.engines.compare filled")
+    parser.add_argument("step", type=int, nargs="?", default=1, help="ask each STEPth question")
+    options = parser.parse_args()
+    print(json.dumps(measure(options.engine, options.work, options.step)))
+
+
 if __name__ == "__main__":
-    print(json.dumps(measure(sys.argv[1], Path(sys.argv[2]), int((sys.argv[3:] or ["1"])[0]))))
+    main()

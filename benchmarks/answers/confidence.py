@@ -1,6 +1,6 @@
 """How true a bundle's confidence is on test questions: reliability by language, and when there is no answer.
 
-python benchmarks/confidence.py BUNDLE --task xquad --limit 300 --plot reliability.png
+python -m benchmarks.answers.confidence BUNDLE --task xquad --limit 300 --plot reliability.png
 
 What has no answer is made: each question is asked of the passage of another question too.
 """
@@ -13,9 +13,9 @@ from typing import Any
 import matplotlib
 import numpy as np
 import numpy.typing as npt
-from questions import test_questions
 
 import lrc_runtime
+from benchmarks.questions import test_questions
 from lrc.data.examples import Question
 from lrc.evaluation.calibration import expected_calibration_error, other_contexts
 from lrc.evaluation.metrics import span_scores

@@ -1,6 +1,6 @@
 """Many threads on one answerer for minutes: whether each answer stays what one thread gets, and memory stays flat.
 
-python benchmarks/soak.py BUNDLE --threads 8 --minutes 10
+python -m benchmarks.serving.soak BUNDLE --threads 8 --minutes 10
 """
 
 import argparse
@@ -10,9 +10,8 @@ import threading
 import time
 from pathlib import Path
 
-from questions import test_questions
-
 import lrc_runtime
+from benchmarks.questions import test_questions
 from lrc.data.examples import Question
 
 _PER_LANGUAGE = 3

@@ -1,7 +1,7 @@
 """Loads the service with wrk on loopback: throughput, percentiles, errors, memory, and an end under load.
 
 apt-get install wrk
-python benchmarks/serve_load.py BUNDLE --seconds 60 --clients 50
+python -m benchmarks.serving.load BUNDLE --seconds 60 --clients 50
 """
 
 import argparse
@@ -25,7 +25,7 @@ from typing import Any
 
 from lrc_runtime.bench import machine
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PATIENCE = 60
 
 
@@ -68,7 +68,7 @@ class Server:
 
 @contextmanager
 def wrk(server: Server, requests: Path, clients: int, seconds: int) -> Iterator[subprocess.Popen[str]]:
-    script = ROOT / "benchmarks/serve_load.lua"
+    script = ROOT / "benchmarks/serving/load.lua"
     command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--timeout", "60s", "-s", script, server.address]
     with subprocess.Popen([*command, "--", requests], stdout=subprocess.PIPE, text=True) as process:
         yield process

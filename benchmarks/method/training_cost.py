@@ -1,6 +1,6 @@
 """Steps a second and peak memory of LoRA training: lrc's loop beside transformers' Trainer with PEFT.
 
-python benchmarks/training_cost.py --train "examples/data/qa.{lang}.json" --langs hi,ar,en --steps 40
+python -m benchmarks.method.training_cost --train "examples/data/qa.{lang}.json" --langs hi,ar,en --steps 40
 
 The Trainer's run is written as the question answering guide of transformers and PEFT's quicktour have it: windows
 padded to the longest input, the backbone in training mode with its dropout, batches in random order. It is measured in

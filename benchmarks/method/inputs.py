@@ -1,15 +1,15 @@
-"""Makes the inputs of benchmarks/results/method from the official data sets.
+"""Makes the inputs of the studies of the method from the official data sets; `inputs.sh` calls it.
 
-python benchmarks/method_inputs.py texts FOLDER              (needs LRC_DATA_DIR)
-python benchmarks/method_inputs.py mix OUT LIMIT FILE...     (at most LIMIT lines of each file, drawn by chance)
-python benchmarks/method_inputs.py join OUT FILE...          (the articles of several SQuAD files in one)
-python benchmarks/method_inputs.py unseen FOLDER SEED        (needs LRC_DATA_DIR; MLQA dev questions that are no shots)
+python benchmarks/method/inputs.py texts FOLDER              (needs LRC_DATA_DIR)
+python benchmarks/method/inputs.py mix OUT LIMIT FILE...
+python benchmarks/method/inputs.py join OUT FILE...
+python benchmarks/method/inputs.py unseen FOLDER SEED        (needs LRC_DATA_DIR)
 """
 
+import argparse
 import json
 import os
 import random
-import sys
 from pathlib import Path
 
 from lrc.config.settings import TrainSettings
@@ -24,15 +24,29 @@ _PAIR_LANGS = ("de", "es", "fr", "ja", "ko", "zh")
 
 
 def main() -> None:
-    command, out, *rest = sys.argv[1:]
-    if command == "texts":
-        texts(Path(os.environ["LRC_DATA_DIR"]), Path(out))
-    elif command == "join":
-        join(Path(out), [Path(name) for name in rest])
-    elif command == "unseen":
-        unseen(Path(os.environ["LRC_DATA_DIR"]), Path(out), int(rest[0]))
+    parser = argparse.ArgumentParser(description="Makes the inputs of the studies of the method.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("texts", help="raw texts, and source labels to code-switch, by language")
+    command.add_argument("out", type=Path)
+    command = commands.add_parser("mix", help="at most LIMIT lines of each file, drawn by chance")
+    command.add_argument("out", type=Path)
+    command.add_argument("limit", type=int)
+    command.add_argument("files", type=Path, nargs="+")
+    command = commands.add_parser("join", help="the articles of several SQuAD files in one")
+    command.add_argument("out", type=Path)
+    command.add_argument("files", type=Path, nargs="+")
+    command = commands.add_parser("unseen", help="MLQA's dev questions that are not among the shots of a seed")
+    command.add_argument("out", type=Path)
+    command.add_argument("seed", type=int)
+    asked = parser.parse_args()
+    if asked.command == "texts":
+        texts(Path(os.environ["LRC_DATA_DIR"]), asked.out)
+    elif asked.command == "join":
+        join(asked.out, asked.files)
+    elif asked.command == "unseen":
+        unseen(Path(os.environ["LRC_DATA_DIR"]), asked.out, asked.seed)
     else:
-        mix(Path(out), int(rest[0]), [Path(name) for name in rest[1:]])
+        mix(asked.out, asked.limit, asked.files)
 
 
 def texts(data: Path, out: Path) -> None:

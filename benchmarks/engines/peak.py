@@ -1,6 +1,6 @@
 """How near a bundle comes to the integer products that the processor can do: one window beside products alone, in turn.
 
-python benchmarks/peak.py BUNDLE --length 256
+python -m benchmarks.engines.peak BUNDLE --length 256
 
 The peak is the fastest of three products with constant int8 weights under ONNX Runtime. A multiplication and an
 addition are two operations; of the bundle only its products with constant int8 weights count, over the time of the

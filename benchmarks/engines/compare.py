@@ -1,7 +1,7 @@
 """One merged question-answering model under every engine: size, F1, latency, questions a second, load time, memory.
 
 python -m pip install -c constraints.txt -e ".[bench]"
-python benchmarks/engines.py --run RUN --bundle BUNDLE --work WORK --optimum .venv-optimum/bin/python
+python -m benchmarks.engines.compare --run RUN --bundle BUNDLE --work WORK --optimum .venv-optimum/bin/python
 
 Every engine runs alone, in a process of its own, in turn, and all of it several times, after the first with every fifth
 question; the medians are printed, and F1 of the first. The run must have neither prompts nor another head than the
@@ -22,11 +22,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from measure_engine import ENGINES, folder_of
-from questions import test_questions
 from torch import nn
 from transformers import AutoModelForQuestionAnswering
 
+from benchmarks.engines.measure import ENGINES, folder_of
+from benchmarks.questions import test_questions
 from lrc import run_folder
 from lrc.heads import SpanHead
 from lrc.lowering.lower import lower
@@ -180,7 +180,7 @@ def main() -> None:
     for round_ in range(options.rounds):
         for name in names:
             step = "5" if round_ else "1"
-            command = [sys.executable, Path(__file__).with_name("measure_engine.py"), name, options.work, step]
+            command = [sys.executable, Path(__file__).with_name("measure.py"), name, options.work, step]
             printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
             found[name].append(json.loads(printed.splitlines()[-1]))
     langs = list(found[names[0]][0]["f1"])

@@ -1,7 +1,7 @@
 r"""Questions a second and memory of ways to serve one model, over XQuAD and over one document of a megabyte.
 
 python -m venv --system-site-packages .venv-haystack && .venv-haystack/bin/python -m pip install transformers-haystack
-python benchmarks/serving.py --model WORK/pytorch-float32 --bundle BUNDLE --work WORK/serving \
+python -m benchmarks.serving.compare --model WORK/pytorch-float32 --bundle BUNDLE --work WORK/serving \
     --optimum .venv-optimum/bin/python --haystack .venv-haystack/bin/python
 
 The model is what `engines.py` wrote for PyTorch, the bundle what lrc made of the same run. Each way runs alone, in a
@@ -19,10 +19,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from measure_serving import SERVERS
-from questions import test_questions
 from transformers import PreTrainedTokenizerFast
 
+from benchmarks.questions import test_questions
+from benchmarks.serving.measure import SERVERS
 from lrc.evaluation.metrics import span_scores
 from lrc_runtime.manifest import read_manifest
 
@@ -73,7 +73,7 @@ def main() -> None:
             python = pythons.get(name, sys.executable)
             if not python:
                 continue
-            command = [python, Path(__file__).with_name("measure_serving.py"), name, options.work]
+            command = [python, Path(__file__).with_name("measure.py"), name, options.work]
             environment = clean if name in pythons else os.environ
             printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
             found.setdefault(name, []).append(json.loads(printed.splitlines()[-1]))

@@ -1,6 +1,6 @@
 // Answers questions as the browser does, from the files of a folder that `lrc web` wrote. See web_parity.py.
 //
-// node benchmarks/web_parity.mjs FOLDER QUESTIONS.jsonl ANSWERS.jsonl [MODEL.onnx]
+// node benchmarks/web/parity.mjs FOLDER QUESTIONS.jsonl ANSWERS.jsonl [MODEL.onnx]
 //
 // Goes on where an ANSWERS.jsonl of before ends. MODEL.onnx takes the place of the folder's graph.
 

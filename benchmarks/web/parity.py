@@ -1,6 +1,6 @@
 """Does the browser's JavaScript give the spans that lrc_runtime gives? XQuAD questions, as many in each language.
 
-python benchmarks/web_parity.py --bundle BUNDLE --web FOLDER --work WORK    (needs LRC_DATA_DIR and Node.js)
+python -m benchmarks.web.parity --bundle BUNDLE --web FOLDER --work WORK    (needs LRC_DATA_DIR and Node.js)
 
 FOLDER is what `lrc web BUNDLE --out FOLDER` wrote. What is in WORK already is not computed again, so that a run that
 was stopped goes on.
@@ -26,9 +26,9 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
-from questions import test_questions
 
 import lrc_runtime
+from benchmarks.questions import test_questions
 from lrc.data.examples import Question
 from lrc_runtime.encoding import Ints
 from lrc_runtime.qa import QuestionAnswerer

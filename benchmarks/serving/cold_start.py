@@ -1,7 +1,7 @@
 """What an environment with lrc-runtime alone costs: installed size, import, and a new process to its first answer.
 
 python -m venv .venv-runtime && .venv-runtime/bin/python -m pip install -c constraints.txt ./runtime
-python benchmarks/cold_start.py .venv-runtime/bin/python BUNDLE
+python -m benchmarks.serving.cold_start .venv-runtime/bin/python BUNDLE
 """
 
 import argparse

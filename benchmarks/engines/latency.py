@@ -1,6 +1,6 @@
 """Milliseconds a question and megabytes: the run in torch beside its bundle in lrc_runtime, in turn, in one process.
 
-python benchmarks/latency.py --run demo/run --bundle demo/bundle --test "examples/data/qa.{lang}.json" --lang hi
+python -m benchmarks.engines.latency --run demo/run --bundle demo/bundle --test "examples/data/qa.{lang}.json" --lang hi
 """
 
 import argparse
