@@ -4,7 +4,7 @@ PEFT's forward pass widens each input to the parameters' float32 and keeps three
 keeps one and adds in place.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,13 +12,15 @@ from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import Linear
 from torch import nn
 
-from ..errors import UserError
+from ..config.settings import TrainSettings
+from .adapter import Adapter, Host
 
 _ADAPTER = "default"
 # The kinds of LoRA that PEFT merges exactly: with alpha / sqrt(r) as its scale (Kalajdzievski 2023), and with the norm
 # of each column trained apart from its direction (Liu et al. 2024).
 LORA, RSLORA, DORA = "lora", "rslora", "dora"
 KINDS = (LORA, RSLORA, DORA)
+_DOWN, _UP = ".lora_A.", ".lora_B."
 
 
 class _LoraProduct(torch.autograd.Function):
@@ -90,22 +92,42 @@ class LoraLinear(Linear):
         return kept
 
 
-def add_lora(
-    encoder: nn.Module, rank: int, kind: str = LORA, frozen: Callable[[str], bool] = lambda name: False
-) -> None:
+class LowRank(nn.Module):
+    """A frozen linear layer with an update beside it: y = x W^T + b + (x down^T) up^T (Hu et al. 2022).
+
+    Args:
+        base: The layer.
+        down: (rank, in features).
+        up: (out features, rank).
+    """
+
+    def __init__(self, base: nn.Module, down: torch.Tensor, up: torch.Tensor) -> None:
+        super().__init__()
+        self.base = base
+        self.down = nn.Parameter(down)
+        self.up = nn.Parameter(up)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Maps (..., in features) to (..., out features)."""
+        outputs: torch.Tensor = self.base(inputs) + (inputs @ self.down.t()) @ self.up.t()
+        return outputs
+
+
+def _beside(adapted: LoraLinear) -> LowRank:
+    state = adapted.state_dict()
+    down, up = (state[f"{part}.{_ADAPTER}.weight"] for part in ("lora_A", "lora_B"))
+    return LowRank(adapted.get_base_layer(), down.clone(), up * adapted.scaling[_ADAPTER])
+
+
+def add_lora(encoder: nn.Module, paths: Sequence[str], rank: int, kind: str = LORA) -> None:
     """Freezes an encoder and puts LoRA with alpha = 2 rank into its linear layers.
 
     Args:
         encoder: The encoder, changed in place.
+        paths: Of the layers.
         rank: Of the update.
         kind: One of `KINDS`.
-        frozen: Whether the module of a name stays as it is.
-
-    Raises:
-        UserError: If there is no such kind.
     """
-    if kind not in KINDS:
-        raise UserError(f"--lora-kind {kind}: choose one of {', '.join(KINDS)}")
     inject_adapter_in_model(
         LoraConfig(
             r=rank,
@@ -113,9 +135,7 @@ def add_lora(
             lora_dropout=0.0,
             use_rslora=kind == RSLORA,
             use_dora=kind == DORA,
-            target_modules=[
-                name for name, module in encoder.named_modules() if isinstance(module, nn.Linear) and not frozen(name)
-            ],
+            target_modules=[*paths],
         ),
         encoder,
     )
@@ -126,3 +146,38 @@ def add_lora(
         # PEFT chooses the class of its layers itself. The attributes are the same, only the forward pass differs.
         if type(module) is Linear:
             module.__class__ = LoraLinear
+
+
+class _Lora(Adapter):
+    def wanted(self, settings: TrainSettings) -> bool:
+        return bool(settings.lora_rank) and settings.lora_kind in KINDS
+
+    def attach(self, host: Host, settings: TrainSettings) -> None:
+        # The mean of several products is one of so many times their rank.
+        add_lora(host.encoder, host.left(host.linear), settings.lora_rank * settings.soup, settings.lora_kind)
+
+    def lower(self, module: nn.Module, fold: bool) -> nn.Module | None:
+        if isinstance(module, LoraLinear) and not fold:
+            return _beside(module)
+        if not isinstance(module, Linear):
+            return None
+        # DoRA too, which scales the frozen weights and so has nothing to share.
+        module.merge(safe_merge=True)
+        plain: nn.Module = module.get_base_layer()
+        return plain
+
+    def without_mean(self, settings: TrainSettings) -> str:
+        return "DoRA" if settings.lora_kind == DORA else ""
+
+    def mean(self, name: str, tensors: Sequence[torch.Tensor], settings: TrainSettings) -> torch.Tensor | None:
+        """The mean of n products B A of rank r is one of rank n r: all A below each other, all B beside each other."""
+        if _DOWN in name:
+            return torch.cat([*tensors])
+        if _UP in name:
+            # The scale of rsLoRA grows with the root of the rank, here that of the soup.
+            share: float = len(tensors) ** (-1.5 if settings.lora_kind == RSLORA else -1.0)
+            return torch.cat([*tensors], dim=1) * share
+        return None
+
+
+ADAPTER = _Lora()

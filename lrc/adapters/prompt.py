@@ -4,6 +4,7 @@ PEFT puts virtual tokens before the first token, which shifts every gold span an
 `token_type_ids`. Here they stand after it, and their hidden states are dropped on the way out, so that nothing shifts.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
@@ -11,12 +12,41 @@ from peft import PromptEncoder, PromptEncoderConfig
 from tokenizers import Tokenizer
 from torch import nn
 
+from ..config.methods import find_method
+from ..config.settings import TrainSettings
 from ..errors import UserError
+from .adapter import Adapter, Host, InputAdapter, Tensors
 
 LABELS, VOCABULARY, TEXT = "labels", "vocabulary", "text:"
 
 
-class InputPrompt(nn.Module):
+class _Prompt(InputAdapter, ABC):
+    """Embeddings after the first token of every input, and nothing of them on the way out."""
+
+    length: int
+
+    @abstractmethod
+    def forward(self) -> torch.Tensor:
+        """Returns the embeddings, (length, width)."""
+
+    def widen(self, encoder: nn.Module, inputs: Tensors) -> Tensors:
+        """Returns `inputs_embeds` (batch, length + prompt length, width) in place of the ids, the others widened."""
+        embedded = word_embeddings(encoder, inputs["input_ids"])
+        rows = self().to(embedded.dtype).expand(embedded.shape[0], -1, -1)
+        widened = {"inputs_embeds": torch.cat([embedded[:, :1], rows, embedded[:, 1:]], dim=1)}
+        for name in ("attention_mask", "token_type_ids"):
+            if name in inputs:
+                # The first token is always attended to and of the first segment, and so is the prompt.
+                first = inputs[name][:, :1]
+                widened[name] = torch.cat([first, first.expand(-1, self.length), inputs[name][:, 1:]], dim=1)
+        return widened
+
+    def narrow(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Drops the states of the prompt."""
+        return torch.cat([hidden[:, :1], hidden[:, 1 + self.length :]], dim=1)
+
+
+class InputPrompt(_Prompt):
     """Embeddings that every input reads after its first token (Lester et al. 2021, "prompt tuning").
 
     Args:
@@ -26,13 +56,14 @@ class InputPrompt(nn.Module):
     def __init__(self, embeddings: torch.Tensor) -> None:
         super().__init__()
         self.embeddings = nn.Parameter(embeddings)
+        self.length = len(embeddings)
 
     def forward(self) -> torch.Tensor:
         """Returns the embeddings, (length, width)."""
         return self.embeddings
 
 
-class ReparametrisedPrompt(nn.Module):
+class ReparametrisedPrompt(_Prompt):
     """The same out of PEFT's small network (Liu et al. 2021, "P-tuning"), which lowering folds away.
 
     Args:
@@ -42,6 +73,7 @@ class ReparametrisedPrompt(nn.Module):
 
     def __init__(self, length: int, width: int) -> None:
         super().__init__()
+        self.length = length
         self.network = PromptEncoder(  # type: ignore[no-untyped-call]
             PromptEncoderConfig(
                 task_type="FEATURE_EXTRACTION",
@@ -67,7 +99,7 @@ def word_embeddings(encoder: nn.Module, input_ids: torch.Tensor) -> torch.Tensor
 
 
 @torch.no_grad()
-def text_prompt(encoder: nn.Module, batch: dict[str, torch.Tensor], picked: Sequence[int]) -> InputPrompt:
+def text_prompt(encoder: nn.Module, batch: Tensors, picked: Sequence[int]) -> InputPrompt:
     """Makes a prompt that starts as the embeddings of tokens of text.
 
     Args:
@@ -79,29 +111,28 @@ def text_prompt(encoder: nn.Module, batch: dict[str, torch.Tensor], picked: Sequ
     return InputPrompt(word_embeddings(encoder, ids[None])[0].float().clone())
 
 
-def initial_tokens(
-    init: str, length: int, seed: int, batch: dict[str, torch.Tensor], tokenizer: Tokenizer
-) -> tuple[dict[str, torch.Tensor], list[int]]:
+def initial_tokens(settings: TrainSettings, batch: Tensors, tokenizer: Tokenizer) -> tuple[Tensors, list[int]]:
     """Returns text, and the tokens in it that a prompt starts from.
 
     Args:
-        init: `labels`, tokens of the training text drawn at random; `vocabulary`, pieces of the vocabulary likewise;
-            or `text:WORDS`, the tokens of these words in their order, over and over.
-        length: Prompt length.
-        seed: Of the draw.
-        batch: `input_ids` and `attention_mask` of training text, (batch, length).
+        settings: Prompt length, seed of the draw, and what the prompt is initialised from: `labels`, tokens of the
+            training text drawn at random; `vocabulary`, pieces of the vocabulary likewise; or `text:WORDS`, the tokens
+            of these words in their order, over and over.
+        batch: Training text, (batch, length).
         tokenizer: The backbone's.
 
     Returns:
         `input_ids` and `attention_mask`, and indices into the real tokens counted row by row.
 
     Raises:
-        UserError: If `init` is none of these.
+        UserError: If it is initialised from none of these.
     """
-    generator = torch.Generator().manual_seed(seed)
+    init, length = settings.prompt_init, settings.prompt_length
+    generator = torch.Generator().manual_seed(settings.seed)
     if init == LABELS:
         count = int(batch["attention_mask"].sum())
-        return batch, torch.randint(count, (length,), generator=generator).tolist()
+        text = {name: batch[name] for name in ("input_ids", "attention_mask")}
+        return text, torch.randint(count, (length,), generator=generator).tolist()
     if init == VOCABULARY:
         special = tokenizer.get_added_tokens_decoder()
         pieces = torch.tensor([index for index in range(tokenizer.get_vocab_size()) if index not in special])
@@ -117,23 +148,27 @@ def initial_tokens(
     return {"input_ids": ids, "attention_mask": torch.ones_like(ids)}, [index % len(tokens) for index in range(length)]
 
 
-def insert(encoder: nn.Module, prompt: torch.Tensor, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Puts a prompt after the first token of every input.
+class _Prompts(Adapter):
+    in_layers = False
 
-    Args:
-        encoder: The encoder.
-        prompt: (prompt length, width).
-        inputs: `input_ids`, `attention_mask` and perhaps `token_type_ids`, (batch, length).
+    def wanted(self, settings: TrainSettings) -> bool:
+        return bool(settings.prompt_length and find_method(settings.method).input_length)
 
-    Returns:
-        `inputs_embeds` (batch, length + prompt length, width) in place of the ids, and the others widened.
-    """
-    embedded = word_embeddings(encoder, inputs["input_ids"])
-    rows = prompt.to(embedded.dtype).expand(embedded.shape[0], -1, -1)
-    widened = {"inputs_embeds": torch.cat([embedded[:, :1], rows, embedded[:, 1:]], dim=1)}
-    for name in ("attention_mask", "token_type_ids"):
-        if name in inputs:
-            # The first token is always attended to and of the first segment, and so is the prompt.
-            first = inputs[name][:, :1]
-            widened[name] = torch.cat([first, first.expand(-1, len(prompt)), inputs[name][:, 1:]], dim=1)
-    return widened
+    def attach(self, host: Host, settings: TrainSettings) -> InputAdapter:
+        if find_method(settings.method).reparametrised:
+            return ReparametrisedPrompt(settings.prompt_length, host.width)
+        if host.batch is not None:
+            return text_prompt(host.encoder, *initial_tokens(settings, host.batch, host.tokenizer))
+        return InputPrompt(torch.zeros(settings.prompt_length, host.width))
+
+    def lower(self, module: nn.Module, fold: bool) -> nn.Module | None:
+        return InputPrompt(module().clone()) if isinstance(module, ReparametrisedPrompt) else None
+
+    def tokens(self, settings: TrainSettings) -> int:
+        return settings.prompt_length
+
+    def without_mean(self, settings: TrainSettings) -> str:
+        return "prompts out of a network" if find_method(settings.method).reparametrised else ""
+
+
+ADAPTER = _Prompts()

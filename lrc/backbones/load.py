@@ -5,13 +5,14 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from tokenizers import Tokenizer
 from torch import nn
 
 from ..config.settings import BUILTIN
 from ..errors import UserError
 from .builtin import LICENCE, builtin_folder
+from .families import find_family
+from .families.family import Family
 
 
 @dataclass
@@ -36,6 +37,11 @@ class Backbone:
     def config(self) -> Any:
         """The encoder's transformers configuration."""
         return self.encoder.config
+
+    @property
+    def family(self) -> Family:
+        """What is known of encoders of its kind."""
+        return find_family(self.config)
 
     @property
     def width(self) -> int:
@@ -64,7 +70,7 @@ def load_backbone(name: str) -> Backbone:
 
     source = _source(name)
     try:
-        encoder = transformers.AutoModel.from_pretrained(source, dtype=torch.float32, attn_implementation="sdpa")
+        encoder: Any = find_family(transformers.AutoConfig.from_pretrained(source)).load(source)
     except (OSError, ValueError, AttributeError, KeyError) as error:
         raise _unloadable(name, error) from error
     tokenizer = load_tokenizer(name)
@@ -124,12 +130,3 @@ def _fingerprint(module: nn.Module) -> str:
         digest.update(name.encode())
         digest.update(tensor.detach().contiguous().numpy())
     return digest.hexdigest()
-
-
-def maximum_length(config: Any) -> int:
-    """Returns the longest input in tokens that the encoder's positions allow."""
-    positions = int(getattr(config, "max_position_embeddings", 512))
-    # RoBERTa-type encoders count positions from the padding index on.
-    if config.model_type in ("roberta", "xlm-roberta", "camembert", "xlm-roberta-xl"):
-        positions -= int(config.pad_token_id) + 1
-    return positions

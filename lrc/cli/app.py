@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from .. import __version__
+from ..adapters import lora_kinds
 
 app = typer.Typer(
     name="lrc",
@@ -119,7 +120,7 @@ def train(
     lora_rank: Annotated[
         int | None, typer.Option(help="Rank of LoRA in every linear layer; default by method.", min=0)
     ] = None,
-    lora_kind: Annotated[str, typer.Option(help="lora, rslora or dora.")] = "lora",
+    lora_kind: Annotated[str, typer.Option(help=f"{', '.join(lora_kinds())}.")] = "lora",
     bottleneck: Annotated[int | None, typer.Option(help="Width of adapters; default by method.", min=0)] = None,
     parallel_adapters: Annotated[bool, typer.Option("--parallel-adapters", help="Beside a layer, not behind.")] = False,
     scaling: Annotated[bool, typer.Option("--scaling", help="Scale keys, values and feed-forward blocks.")] = False,

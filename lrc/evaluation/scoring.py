@@ -13,7 +13,7 @@ from lrc_runtime.encoding import TextEncoder
 from lrc_runtime.manifest import Decoding
 
 from .. import run_folder
-from ..adapters.prefix import any_shape
+from ..adapters.attention import any_shape
 from ..config.settings import TrainSettings
 from ..data.examples import LABELS, Example, Pair, Question
 from ..model import TaskModel

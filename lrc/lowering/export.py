@@ -18,7 +18,7 @@ from lrc_runtime.languages import canonical
 from lrc_runtime.manifest import PARAPHRASE, QUESTION_ANSWERING, Manifest
 
 from .. import run_folder
-from ..adapters.prefix import fused
+from ..adapters.attention import fused
 from ..console import note, pass_table, score_table, steps
 from ..data.examples import LABELS, Example, texts_of
 from ..data.overlap import Trained

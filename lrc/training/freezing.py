@@ -12,10 +12,10 @@ from torch import nn
 
 from lrc_runtime.encoding import TextEncoder
 
-from ..config.methods import find_method
+from ..adapters import chosen
 from ..config.settings import TrainSettings
 from ..errors import UserError
-from ..model import TaskModel, layer_depths, layer_stack
+from ..model import TaskModel, layer_depths
 from .batching import Feature, collate
 
 # Bytes of hidden states kept; an input of 256 tokens at width 384 takes 0.4 MB.
@@ -56,7 +56,7 @@ class LowerLayers:
         self, model: TaskModel, count: int, encoder: TextEncoder, device: torch.device, precision: str
     ) -> None:
         self._model = model
-        self._layers = layer_stack(model.encoder)[1]
+        self._layers = model.family.layers(model.encoder)[1]
         self._count = count
         self._encoder = encoder
         self._device = device
@@ -171,7 +171,8 @@ def check_freezing(settings: TrainSettings, count: int) -> None:
         raise UserError(f"--frozen-layers {settings.frozen_layers}: the backbone has {count} layers; freeze fewer")
     if not 0 <= settings.unfreezing < 1:
         raise UserError(f"--unfreezing {settings.unfreezing}: must be a share of the steps, at least 0 and below 1")
-    if settings.frozen_layers and find_method(settings.method).input_length:
+    parts = chosen(settings)
+    if settings.frozen_layers and parts and not any(part.in_layers for part in parts):
         raise UserError(
             f"--frozen-layers {settings.frozen_layers}: --method {settings.method} trains nothing in the layers;"
             " leave it out"

@@ -13,9 +13,8 @@ import numpy as np
 import torch
 
 from .. import run_folder
-from ..adapters.lora import DORA, RSLORA
+from ..adapters import chosen
 from ..backbones.load import load_backbone
-from ..config.methods import find_method
 from ..config.settings import TrainSettings
 from ..errors import UserError
 from ..evaluation.scoring import evaluate_dev
@@ -25,7 +24,6 @@ from ..tasks.registry import QA
 from .labels import TrainingData
 
 _MEMBERS = "members"
-_DOWN, _UP = ".lora_A.", ".lora_B."
 
 
 def check_soup(settings: TrainSettings) -> None:
@@ -38,14 +36,11 @@ def check_soup(settings: TrainSettings) -> None:
         raise UserError(f"--soup {settings.soup}: must be at least 1")
     if settings.soup == 1:
         return
-    method = find_method(settings.method)
-    for part, present in (
-        ("a head that compares sentences", settings.kind != QA),
-        ("bottleneck adapters", settings.bottleneck),
-        ("prompts out of a network", settings.reparametrise or method.reparametrised),
-        ("DoRA", settings.lora_rank and settings.lora_kind == DORA),
+    for part in (
+        "" if settings.kind == QA else "a head that compares sentences",
+        *(adapter.without_mean(settings) for adapter in chosen(settings)),
     ):
-        if present:
+        if part:
             raise UserError(f"--soup {settings.soup}: runs with {part} have no mean; leave one of the two out")
 
 
@@ -103,24 +98,17 @@ def finish_soup(folder: Path, settings: TrainSettings, data: TrainingData, progr
 
 
 def mean_state(states: Sequence[dict[str, torch.Tensor]], settings: TrainSettings) -> dict[str, torch.Tensor]:
-    """Returns the trained tensors of the mean of several runs.
-
-    The mean of n products B A of rank r is one of rank n r: the factors A one below the other and the factors B beside
-    each other. Everything else is averaged as it is.
+    """Returns the trained tensors of the mean of several runs: of the values, unless an adapter knows better.
 
     Args:
         states: Trained tensors of the runs, by the same names and of the same shapes.
         settings: Of the soup.
     """
-    # The scale of rsLoRA grows with the root of the rank, here that of the soup.
-    share = len(states) ** (-1.5 if settings.lora_kind == RSLORA else -1.0)
+    parts = chosen(settings)
     mean = {}
     for name in states[0]:
         tensors = [state[name] for state in states]
-        if _DOWN in name:
-            mean[name] = torch.cat(tensors)
-        elif _UP in name:
-            mean[name] = torch.cat(tensors, dim=1) * share
-        else:
-            mean[name] = torch.stack(tensors).mean(0)
+        own = (part.mean(name, tensors, settings) for part in parts)
+        known = next((value for value in own if value is not None), None)
+        mean[name] = torch.stack(tensors).mean(0) if known is None else known
     return mean

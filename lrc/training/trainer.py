@@ -11,10 +11,11 @@ from typing import Any
 import torch
 
 from .. import run_folder
-from ..adapters.prefix import any_shape
+from ..adapters import chosen
+from ..adapters.attention import any_shape
 from ..alignment.aligner import Aligner, frozen_twin
 from ..alignment.terms import parse_terms
-from ..backbones.load import Backbone, maximum_length
+from ..backbones.load import Backbone
 from ..config.methods import find_method
 from ..config.settings import TrainSettings
 from ..errors import UserError
@@ -48,7 +49,8 @@ class Trainer:
         method = find_method(settings.method)
         self._dropout = method.dropout or settings.dropout
         check_freezing(settings, int(backbone.config.num_hidden_layers))
-        limit = maximum_length(backbone.config) - (settings.prompt_length if method.input_length else 0)
+        taken = sum(part.tokens(settings) for part in chosen(settings))
+        limit = backbone.family.positions(backbone.config) - taken
         if settings.max_length > limit:
             raise UserError(
                 f"--max-length {settings.max_length}: {settings.backbone} reads at most {limit} tokens here"

@@ -10,7 +10,8 @@ from onnx import TensorProto
 from torch import nn
 from transformers import AutoModel, BertConfig, DistilBertConfig, ModernBertConfig, PretrainedConfig, XLMRobertaConfig
 
-from lrc.adapters.prefix import add_prefixes, enable, fused
+from lrc.adapters.attention import enable, fused
+from lrc.adapters.prefix import add_prefixes
 from lrc_exporters.fusion import fuse
 from lrc_exporters.graph import export_graph
 from lrc_runtime.session import Session

@@ -8,6 +8,7 @@ import torch
 from peft.tuners.lora import Linear
 
 from lrc.adapters.lora import LoraLinear, add_lora
+from lrc.backbones.families.family import linear_layers
 from lrc.backbones.load import load_backbone
 from tests.conftest import EXAMPLES
 
@@ -18,7 +19,7 @@ def test_own_pass_equals_that_of_peft(precision: str, tiny: Path) -> None:
     text = (EXAMPLES / "qa.hi.json").read_text(encoding="utf-8")
     ids = torch.tensor([backbone.tokenizer.encode(text[i : i + 200]).ids[:32] for i in (400, 900)])
     own = backbone.encoder
-    add_lora(own, 4)
+    add_lora(own, [*linear_layers(own)], 4)
     layers = [module for module in own.modules() if isinstance(module, LoraLinear)]
     assert len(layers) == 12
     torch.manual_seed(1)

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 import torch
 
-from lrc.adapters.bottleneck import BottleneckAdapter, ScaledLinear
-from lrc.adapters.prefix import KeyValuePrefix, ReparametrisedPrefix
+from lrc.adapters.attention import KeyValuePrefix
+from lrc.adapters.bottleneck import BottleneckAdapter
+from lrc.adapters.prefix import ReparametrisedPrefix
+from lrc.adapters.scaling import ScaledLinear
 from lrc.backbones.load import load_backbone
 from lrc.config.settings import TrainSettings
 from lrc.lowering.lower import lower

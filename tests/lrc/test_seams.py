@@ -6,11 +6,18 @@ from pathlib import Path
 import pytest
 import torch
 
+from lrc.adapters import ADAPTERS, Kind
+from lrc.adapters.adapter import Adapter, Host, put
 from lrc.alignment.terms import TERMS, TermKind, Views, pairs_of
+from lrc.backbones import families
+from lrc.backbones.families.family import Family
+from lrc.config.settings import TrainSettings
+from lrc.run_folder import load_run
 from lrc.tasks.registry import QA, TASKS, Task
 from lrc_runtime import InputError, load
 from lrc_runtime.providers import PROVIDERS, Provider
-from tests.conftest import EXAMPLES, lrc, tiny_arguments
+from tests.conftest import EXAMPLES, assert_same_scores, lrc, tiny_arguments, train_tiny
+from tests.lrc.test_cli import refused
 
 
 def manhattan(views: Views) -> torch.Tensor:
@@ -29,6 +36,56 @@ def test_a_term_is_a_function_and_a_line(tiny: Path, tmp_path: Path, monkeypatch
     lrc(*tiny_arguments(tiny, tmp_path / "run", "paraphrase", *terms))
     losses = json.loads((tmp_path / "run" / "metrics.json").read_text())["loss"]
     assert any(step.get("manhattan", 0) > 0 and step.get("sharpness", 0) > 0 for step in losses)
+
+
+class Shifted(torch.nn.Module):
+    def __init__(self, layer: torch.nn.Linear) -> None:
+        super().__init__()
+        self.layer = layer
+        self.shift = torch.nn.Parameter(torch.zeros(layer.out_features))
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        shifted: torch.Tensor = self.layer(inputs) + self.shift
+        return shifted
+
+
+class Shift(Adapter):
+    def wanted(self, settings: TrainSettings) -> bool:
+        return bool(settings.lora_rank) and settings.lora_kind == "shift"
+
+    def attach(self, host: Host, settings: TrainSettings) -> None:
+        for path in host.feed_forward_outputs():
+            layer = host.encoder.get_submodule(path)
+            assert isinstance(layer, torch.nn.Linear)
+            put(host.encoder, path, Shifted(layer))
+
+    def lower(self, module: torch.nn.Module, fold: bool) -> torch.nn.Module | None:
+        if not isinstance(module, Shifted):
+            return None
+        module.layer.bias.add_(module.shift)
+        return module.layer
+
+
+def test_an_adapter_is_a_class_and_an_entry(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refusal = refused(*tiny_arguments(tiny, tmp_path / "run", "qa", "--lora-kind", "shift"))
+    assert "--lora-kind shift: choose one of lora, rslora, dora" in refusal
+    monkeypatch.setitem(ADAPTERS, "shift", Kind(Shift, ("shift",)))
+    options = ("--lora-kind", "shift", "--frozen-layers", 1, "--soup", 2, "--lr", 0.01)
+    run = train_tiny(tiny, tmp_path / "run", "qa", *options)
+    state = load_run(run).model.trained_state()
+    assert [name for name, value in state.items() if name.endswith(".shift") and value.abs().max() > 0] == [
+        "encoder.encoder.layer.1.output.dense.shift"
+    ]
+    lrc("export", run, "--fp32", "--out", tmp_path / "bundle", "--force")
+    assert_same_scores(run, tmp_path / "bundle", "qa.{lang}.json")
+
+
+def test_a_family_is_a_record(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    short = Family("short", model_types=("bert",), positions=lambda config: 200)
+    monkeypatch.setattr(families, "FAMILIES", [short, *families.FAMILIES])
+    said = refused(*tiny_arguments(tiny, tmp_path / "run", "qa"))
+    assert "--max-length 256" in said and "reads at most 200 tokens here" in said
+    lrc(*tiny_arguments(tiny, tmp_path / "run", "qa", "--max-length", 200, "--scaling", "--frozen-layers", 1))
 
 
 def test_a_data_set_is_an_entry(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
