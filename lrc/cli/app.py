@@ -383,7 +383,7 @@ def ask(
     as_json: Json = False,
 ) -> None:
     """Answer a question from a text file."""
-    from lrc_runtime import cli as runtime
+    from lrc_runtime.tasks import spans as runtime
 
     typer.echo(runtime.ask(bundle, question, context, top_k, max_windows, as_json, lang))
 
@@ -397,7 +397,7 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Tell whether two sentences mean the same."""
-    from lrc_runtime import cli as runtime
+    from lrc_runtime.tasks import pairs as runtime
 
     typer.echo(runtime.compare(bundle, first, second, as_json, lang))
 

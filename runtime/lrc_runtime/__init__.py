@@ -1,6 +1,6 @@
 """Torch-free runtime for lrc bundles.
 
-`load(path)` opens a bundle and returns a `QuestionAnswerer` or a `ParaphraseDetector`.
+`load(path)` opens a bundle and returns the answerer of its kind of task, such as a `QuestionAnswerer`.
 """
 
 import os
@@ -9,25 +9,12 @@ import os
 # shall is looked up here when it is first imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-from .aio import AsyncAnswerer
-from .bundle import load, load_paraphrase_detector, load_question_answerer
-from .decoding import Answer
+from . import tasks
+from .bundle import load
 from .errors import BundleError, InputError, LrcError
-from .pairs import Comparison, ParaphraseDetector
-from .qa import QuestionAnswerer
+from .tasks import *  # noqa: F403 - the public names of each kind of task
 
 __version__ = "0.2.0"
 
-__all__ = [
-    "Answer",
-    "AsyncAnswerer",
-    "BundleError",
-    "Comparison",
-    "InputError",
-    "LrcError",
-    "ParaphraseDetector",
-    "QuestionAnswerer",
-    "load",
-    "load_paraphrase_detector",
-    "load_question_answerer",
-]
+__all__ = ["BundleError", "InputError", "LrcError", "load"]
+__all__ += tasks.__all__

@@ -11,10 +11,10 @@ import numpy as np
 import onnxruntime as ort
 
 from .batching import Places, side_by_side
-from .bundle import open_parts
 from .cpus import usable_cpus
 from .files import open_files
 from .manifest import read_manifest
+from .opening import open_parts
 from .session import Session
 from .verified import Verified
 

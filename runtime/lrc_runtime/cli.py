@@ -4,76 +4,18 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, fields
-from pathlib import Path
+from dataclasses import fields
 from typing import Any
 
 from . import __version__
 from .bench import bench as measure
 from .bench import table
-from .bundle import load_paraphrase_detector, load_question_answerer
-from .errors import InputError, LrcError
+from .errors import LrcError
+from .kinds import KINDS
 from .providers import PROVIDERS
 from .serve import Settings, serve
 from .session import PRESETS
-from .streams import prepare_output, read_argument, read_input, write_output
-
-
-def read_context(name: str) -> str:
-    """Reads a UTF-8 text file, or standard input for `-`.
-
-    Raises:
-        InputError: If it cannot be read or is not UTF-8.
-    """
-    try:
-        data = read_input() if name == "-" else Path(name).read_bytes()
-        return data.decode("utf-8-sig")
-    except OSError as error:
-        raise InputError(f"--context {name}: {error.strerror}; give a text file, or - for standard input") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"--context {name}: byte {error.start} is not UTF-8; convert the file to UTF-8") from error
-
-
-def ask(
-    bundle: str,
-    question: str,
-    context: str,
-    top_k: int = 1,
-    max_windows: int | None = None,
-    as_json: bool = False,
-    lang: str | None = None,
-) -> str:
-    """Answers one question from a file and returns what to print.
-
-    Args:
-        bundle: Bundle folder.
-        question: The question.
-        context: Path of a UTF-8 text file, or `-`.
-        top_k: Number of answers.
-        max_windows: Windows of the text to read, those nearest to the question; all when None.
-        as_json: One JSON object a line instead of a table.
-        lang: Language of the text, by which the score is calibrated where the bundle knows how.
-    """
-    question = read_argument(question, "--question")
-    text = read_context(context)
-    answers = load_question_answerer(bundle).answer(question, text, top_k, lang=lang, max_windows=max_windows)
-    if as_json:
-        return "\n".join(json.dumps(asdict(answer), ensure_ascii=False) for answer in answers)
-    if not answers:
-        return "no answer: the context holds no text"
-    lines = [f"{answer.text}  (score {answer.score:.3f}, {answer.start}:{answer.end})" for answer in answers]
-    if not answers[0].answered:
-        lines.append(f"the text may well not answer this (probability {answers[0].no_answer:.3f})")
-    return "\n".join(lines)
-
-
-def compare(bundle: str, first: str, second: str, as_json: bool = False, lang: str | None = None) -> str:
-    """Compares two sentences, of a language if it is said, and returns what to print."""
-    first, second = read_argument(first, "the first sentence"), read_argument(second, "the second sentence")
-    verdict = load_paraphrase_detector(bundle).compare(first, second, lang=lang)
-    if as_json:
-        return json.dumps(asdict(verdict), ensure_ascii=False)
-    return f"{verdict.label}  (score {verdict.score:.3f})"
+from .streams import prepare_output, write_output
 
 
 def bench(bundle: str, provider: str = "cpu", preset: str = "default", as_json: bool = False) -> str:
@@ -125,25 +67,22 @@ def command_line(name: str = "lrc-runtime") -> tuple[argparse.ArgumentParser, di
     parser = argparse.ArgumentParser(prog=name, description=__doc__)
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
-    ask_parser = commands.add_parser("ask", help="answer a question from a text file")
-    ask_parser.add_argument("bundle")
-    ask_parser.add_argument("-q", "--question", required=True)
-    ask_parser.add_argument("-c", "--context", required=True, help="UTF-8 text file, or - for standard input")
-    ask_parser.add_argument("-k", "--top-k", type=int, default=1)
-    ask_parser.add_argument("--max-windows", type=int, help="read only so many windows, those nearest to the question")
-    compare_parser = commands.add_parser("compare", help="compare two sentences")
-    compare_parser.add_argument("bundle")
-    compare_parser.add_argument("first")
-    compare_parser.add_argument("second")
-    for each in (ask_parser, compare_parser):
-        each.add_argument("--lang", help="language of the texts, by which the score is calibrated")
+    asking = []
+    for kind in KINDS.values():
+        asks = commands.add_parser(kind.command.name, help=kind.command.help)
+        asks.add_argument("bundle")
+        kind.command.arguments(asks)
+        asks.add_argument("--lang", help="language of the texts, by which the score is calibrated")
+        asks.set_defaults(run=kind.command.run)
+        asking.append(asks)
     bench_parser = commands.add_parser("bench", help="measure a bundle on this machine")
     bench_parser.add_argument("bundle")
     bench_parser.add_argument("--provider", choices=PROVIDERS, default="cpu")
     bench_parser.add_argument("--preset", choices=PRESETS, default="default")
+    bench_parser.set_defaults(run=lambda options: bench(options.bundle, options.provider, options.preset, options.json))
     serve_parser = commands.add_parser("serve", help="answer over HTTP, with a page to look at")
     _add_serve_options(serve_parser)
-    for each in (ask_parser, compare_parser, bench_parser):
+    for each in (*asking, bench_parser):
         each.add_argument("--json", action="store_true", help="print JSON")
     return parser, commands.choices
 
@@ -160,21 +99,7 @@ def main(argv: Sequence[str] | None = None, name: str = "lrc-runtime") -> int:
         if options.command == "serve":
             serve(options.bundle, _settings(options))
             return 0
-        if options.command == "ask":
-            text = ask(
-                options.bundle,
-                options.question,
-                options.context,
-                options.top_k,
-                options.max_windows,
-                options.json,
-                options.lang,
-            )
-        elif options.command == "bench":
-            text = bench(options.bundle, options.provider, options.preset, options.json)
-        else:
-            text = compare(options.bundle, options.first, options.second, options.json, options.lang)
-        return write_output(text)
+        return write_output(options.run(options))
     except LrcError as error:
         if sys.stderr is not None:
             sys.stderr.write(f"error: {' '.join(str(error).split())}\n")

@@ -120,9 +120,16 @@ class TextEncoder:
         self._types_before, self._types_between, self._types_after = types[:a], types[a_end:b], types[b_end:]
         self._type_a, self._type_b = int(types[a]), int(types[b])
         self._special_count = len(self._before) + len(self._between) + len(self._after)
+        alone = self._tokenizer.encode("a")
+        one = alone.sequence_ids.index(0)
+        one_end = len(alone.ids) - alone.sequence_ids[::-1].index(0)
+        alone_ids, alone_types = np.array(alone.ids, np.int64), np.array(alone.type_ids, np.int64)
+        self._single = alone_ids[:one], alone_ids[one_end:]
+        self._single_types = alone_types[:one], int(alone_types[one]), alone_types[one_end:]
         added = self._tokenizer.get_added_tokens_decoder()
         special = {index for index, token in added.items() if token.special}
-        self._special_ids = np.array(sorted(special | {*self._before, *self._between, *self._after}), np.int64)
+        template = {*self._before, *self._between, *self._after, *self._single[0], *self._single[1]}
+        self._special_ids = np.array(sorted(special | template), np.int64)
         # Padding is masked out, so any valid id will do where there is none.
         self.pad_id = self._find_id(("<pad>", "[PAD]", "<|pad|>"), 0)
         self.unknown_id = self._find_id(("<unk>", "[UNK]"), self.pad_id)
@@ -199,13 +206,13 @@ class TextEncoder:
         return self._join(first.ids[:a], second.ids[:b], second.offsets[:b])
 
     def single(self, tokens: Tokens) -> ModelInput:
-        """Wraps one text in special tokens, cut off at `max_length`; `offsets` are those of this text."""
-        room = self.windowing.max_length - len(self._before) - len(self._after)
+        """Wraps one text in the tokenizer's own template, cut off at `max_length`; `offsets` are those of this text."""
+        before, after = self._single
+        type_before, type_text, type_after = self._single_types
+        room = self.windowing.max_length - len(before) - len(after)
         ids = tokens.ids[:room]
-        input_ids = np.concatenate([self._before, ids, self._after])
-        return ModelInput(
-            input_ids, np.full(len(input_ids), self._type_a, np.int64), len(self._before), tokens.offsets[:room]
-        )
+        types = np.concatenate([type_before, np.full(len(ids), type_text, np.int64), type_after])
+        return ModelInput(np.concatenate([before, ids, after]), types, len(before), tokens.offsets[:room])
 
     def _join(self, a: Ints, b: Ints, offsets: Ints) -> ModelInput:
         input_ids = np.concatenate([self._before, a, self._between, b, self._after])

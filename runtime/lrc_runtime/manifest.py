@@ -5,7 +5,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -29,12 +29,13 @@ _SHARED = (WEIGHTS, TOKENIZER, CONFIG, CARD)
 
 QUESTION_ANSWERING = "question-answering"
 PARAPHRASE = "paraphrase"
-TASKS = (QUESTION_ANSWERING, PARAPHRASE)
 
 _NAMED = re.compile(r"([a-z0-9][a-z0-9_-]{0,63})\.lrc\.json")
 # A manifest is a few kilobytes; anything near this size is not one.
 _MAX_MANIFEST_BYTES = 16 * 1024 * 1024
 _UNSIGNED = b"0" * 64
+# Texts of an input where a manifest does not say how many.
+_TEXTS = 2
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Manifest:
     """What `lrc.json` says of a bundle.
 
     Attributes:
-        task: `question-answering` or `paraphrase`.
+        task: What the kind of its task is called: `question-answering` or `paraphrase`, say.
         languages: Codes of the languages that the bundle was trained on.
         precision: `fp32`, `fp16`, `int8` or `int4`.
         labels: Names of the classes in the order of the logits; empty for question answering.
@@ -80,6 +81,7 @@ class Manifest:
         licences: Licence of the backbone and of everything else inside.
         files: For every other file of the bundle its SHA-256 and its size in bytes.
         sha256: The digest that the manifest carries of itself; empty before it is written.
+        texts: How many texts an input has: 1 or 2. Two are not written down.
     """
 
     task: str
@@ -94,6 +96,12 @@ class Manifest:
     licences: dict[str, str] = field(default_factory=dict)
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     sha256: str = ""
+    texts: int = _TEXTS
+
+
+# Of each kind of task what checks its manifest, and raises `ValueError` where something does not fit.
+# `lrc_runtime.kinds` fills it in.
+TASKS: dict[str, Callable[[Manifest], None]] = {}
 
 
 def manifest_file(name: str | None) -> str:
@@ -131,6 +139,9 @@ def write_manifest(manifest: Manifest, folder: Path, name: str | None) -> None:
         "sha256": "",
         **asdict(replace(manifest, sha256=_UNSIGNED.decode())),
     }
+    # A bundle of what there was before the field has the bytes that it had.
+    if manifest.texts == _TEXTS:
+        del document["texts"]
     text = json.dumps(document, ensure_ascii=False, indent=2).encode() + b"\n"
     digest = hashlib.sha256(text).hexdigest().encode()
     (folder / manifest_file(name)).write_bytes(text.replace(_UNSIGNED, digest, 1))
@@ -237,17 +248,18 @@ def _build(document: dict[str, Any]) -> Manifest:
     if windowing.max_length > 1 << 20:
         raise ValueError(f"max_length of {windowing.max_length} tokens is not plausible")
     task = document["task"]
-    if task not in TASKS:
+    if not isinstance(task, str) or task not in TASKS:
         raise ValueError(f"unknown task {task!r}, expected one of {', '.join(TASKS)}")
     labels = document["labels"]
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
         raise ValueError("labels must be a list of strings")
-    if task == PARAPHRASE and len(labels) != 2:
-        raise ValueError("a paraphrase bundle needs exactly two labels")
     files = document["files"]
     if not isinstance(files, dict) or not all(isinstance(entry, dict) for entry in files.values()):
         raise ValueError("files must map names to digests")
-    return Manifest(
+    texts = _positive(document.get("texts", _TEXTS), "texts")
+    if texts > 2:
+        raise ValueError(f"texts must be 1 or 2, found {texts}")
+    manifest = Manifest(
         task=task,
         languages=list(document["languages"]),
         precision=str(document["precision"]),
@@ -261,7 +273,10 @@ def _build(document: dict[str, Any]) -> Manifest:
         licences=dict(document["licences"]),
         files=files,
         sha256=document["sha256"],
+        texts=texts,
     )
+    TASKS[task](manifest)
+    return manifest
 
 
 def _calibration(values: dict[str, Any]) -> Calibration:

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from tokenizers.processors import TemplateProcessing
 
 from lrc_runtime import BundleError, InputError
 from lrc_runtime.encoding import TextEncoder
@@ -22,6 +23,32 @@ TEXTS = {
 @pytest.fixture(scope="module", params=["roberta", "bert"])
 def encoder(request: pytest.FixtureRequest) -> TextEncoder:
     return TextEncoder(make_tokenizer(request.param), Windowing(64, 16, 12))
+
+
+@pytest.mark.parametrize("lang", TEXTS)
+def test_single_text_equals_the_tokenizers_template_and_keeps_its_first_tokens(encoder: TextEncoder, lang: str) -> None:
+    expected = encoder._tokenizer.encode(TEXTS[lang])
+    [tokens] = encoder.tokenize([TEXTS[lang]])
+    found = encoder.single(tokens)
+    assert found.input_ids.tolist() == expected.ids and found.token_type_ids.tolist() == expected.type_ids
+    [many] = encoder.tokenize([" ".join([TEXTS[lang]] * 60)])
+    cut = encoder.single(many)
+    assert cut.length == encoder.windowing.max_length
+    assert cut.input_ids[: found.context_start].tolist() == expected.ids[: found.context_start]
+    assert cut.input_ids[found.context_start :][: len(cut.offsets)].tolist() == many.ids[: len(cut.offsets)].tolist()
+    assert cut.input_ids[-1] == expected.ids[-1]
+
+
+def test_a_tokenizer_may_have_another_template_for_one_text_than_for_two() -> None:
+    tokenizer = make_tokenizer("bert")
+    own = [("<s>", tokenizer.token_to_id("<s>")), ("</s>", tokenizer.token_to_id("</s>"))]
+    tokenizer.post_processor = TemplateProcessing(
+        single="</s>:1 $A:1 <s>:0", pair="<s>:0 $A:0 </s>:0 $B:1 </s>:1", special_tokens=own
+    )
+    encoder = TextEncoder(tokenizer, Windowing(64, 16, 12))
+    found = encoder.single(encoder.tokenize([TEXTS["hi"]])[0])
+    expected = tokenizer.encode(TEXTS["hi"])
+    assert found.input_ids.tolist() == expected.ids and found.token_type_ids.tolist() == expected.type_ids
 
 
 @pytest.mark.parametrize("lang", TEXTS)

@@ -2,13 +2,15 @@
 
 import hashlib
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import lrc_runtime
 from lrc_runtime import BundleError
-from lrc_runtime.manifest import MANIFEST
+from lrc_runtime.manifest import MANIFEST, read_manifest, write_manifest
 
 FILES = ["model.onnx", "model.onnx.data", "tokenizer.json", "config.json", "README.md", "lookup.onnx", MANIFEST]
 
@@ -79,6 +81,10 @@ def test_newer_format_is_refused(qa_copy: Path) -> None:
         {"task": "paraphrase", "labels": ["only one"]},
         {"task": "paraphrase", "labels": ["a", "b"]},
         {"languages": None},
+        {"texts": 0},
+        {"texts": 3},
+        {"texts": True},
+        {"task": ["paraphrase"]},
     ],
 )
 def test_signed_nonsense_is_refused(qa_copy: Path, change: dict) -> None:
@@ -102,3 +108,14 @@ def test_wrong_kind_is_refused(qa_bundle: Path, pair_bundle: Path) -> None:
         lrc_runtime.load_paraphrase_detector(qa_bundle)
     with pytest.raises(BundleError, match="use `compare`"):
         lrc_runtime.load_question_answerer(pair_bundle)
+
+
+def test_how_many_texts_an_input_has_is_read_and_left_out_where_it_is_two(pair_bundle: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(pair_bundle, tmp_path / "bundle"))
+    before = (folder / MANIFEST).read_bytes()
+    manifest = read_manifest(folder)
+    assert manifest.texts == 2 and b'"texts"' not in before
+    write_manifest(manifest, folder, None)
+    assert (folder / MANIFEST).read_bytes() == before
+    write_manifest(replace(manifest, texts=1), folder, None)
+    assert read_manifest(folder).texts == 1

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -19,15 +20,15 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from ..errors import InputError
-from ..manifest import PARAPHRASE, QUESTION_ANSWERING
+from ..kinds import KINDS
 from . import messages
 from .errors import ApiError
 from .guards import Guard, SecurityHeaders, error_response
-from .messages import Answers, Verdict
+from .messages import Bodies
 from .metrics import CONTENT_TYPE, Metrics
 from .openapi import document
 from .pages import page_routes
-from .queue import Queue, Result, Work
+from .queue import Item, Queue, Work
 from .registry import Registry
 from .settings import Settings
 
@@ -48,36 +49,17 @@ class _Service:
     # Whether the service is about to end; a connection is then not kept for a next request.
     ending: Callable[[], bool] = lambda: False
 
-    async def answer(self, request: Request) -> BaseModel:
+    async def one(self, bodies: Bodies, request: Request) -> BaseModel:
         began = time.perf_counter()
-        asked = await self._read(request, messages.AnswerRequest)
-        name, [found] = await self._ask(
-            request, QUESTION_ANSWERING, asked, [(asked.question, asked.context)], asked.top_k
-        )
-        assert isinstance(found, Answers)
-        return messages.AnswerResponse(bundle=name, seconds=time.perf_counter() - began, **dict(found))
+        asked = await self._read(request, bodies.request)
+        name, [found] = await self._ask(request, bodies, asked, [bodies.texts(asked)])
+        return bodies.response(bundle=name, seconds=time.perf_counter() - began, **dict(found))
 
-    async def answer_batch(self, request: Request) -> BaseModel:
+    async def many(self, bodies: Bodies, request: Request) -> BaseModel:
         began = time.perf_counter()
-        asked = await self._read(request, messages.AnswerBatchRequest)
-        items = [(item.question, item.context) for item in asked.items]
-        name, found = await self._ask(request, QUESTION_ANSWERING, asked, items, asked.top_k)
-        results = [one for one in found if isinstance(one, Answers)]
-        return messages.AnswerBatchResponse(bundle=name, seconds=time.perf_counter() - began, results=results)
-
-    async def compare(self, request: Request) -> BaseModel:
-        began = time.perf_counter()
-        asked = await self._read(request, messages.CompareRequest)
-        name, [found] = await self._ask(request, PARAPHRASE, asked, [(asked.first, asked.second)])
-        verdict = Verdict.model_validate(found)
-        return messages.CompareResponse(bundle=name, seconds=time.perf_counter() - began, **dict(verdict))
-
-    async def compare_batch(self, request: Request) -> BaseModel:
-        began = time.perf_counter()
-        asked = await self._read(request, messages.CompareBatchRequest)
-        name, found = await self._ask(request, PARAPHRASE, asked, [(item.first, item.second) for item in asked.items])
-        results = [Verdict.model_validate(one) for one in found]
-        return messages.CompareBatchResponse(bundle=name, seconds=time.perf_counter() - began, results=results)
+        asked = await self._read(request, bodies.batch_request)
+        name, found = await self._ask(request, bodies, asked, [bodies.texts(item) for item in asked.items])
+        return bodies.batch_response(bundle=name, seconds=time.perf_counter() - began, results=found)
 
     async def bundles(self, _: Request) -> BaseModel:
         return messages.BundleList(bundles=self.registry.describe())
@@ -114,11 +96,12 @@ class _Service:
             raise _refusal(error) from error
 
     async def _ask(
-        self, request: Request, task: str, asked: messages.Asked, items: list[tuple[str, str]], top_k: int = 1
-    ) -> tuple[str, list[Result]]:
+        self, request: Request, bodies: Bodies, asked: messages.Asked, items: list[Item]
+    ) -> tuple[str, list[BaseModel]]:
         """Returns the name of the bundle that answered, and its answers; stops when the client goes away."""
-        loaded = self.registry.for_task(task, asked.bundle)
-        work = asyncio.ensure_future(self.queue.ask(Work(loaded, top_k, asked.lang), items))
+        loaded = self.registry.for_task(bodies.kind.task, asked.bundle)
+        options = {name: getattr(asked, name) for name in bodies.kind.endpoint.options}
+        work = asyncio.ensure_future(self.queue.ask(Work(loaded, bodies, options, asked.lang), items))
         gone = asyncio.ensure_future(_gone(request))
         try:
             await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -162,6 +145,7 @@ def make_app(settings: Settings, registry: Registry, metrics: Metrics, token: st
         metrics: What it counts.
         token: The bearer token; None for none.
     """
+    bodies = [Bodies.of(kind) for kind in KINDS.values()]
     service = _Service(settings, registry, Queue(settings.workers, settings.batch, metrics), metrics)
 
     @asynccontextmanager
@@ -173,14 +157,12 @@ def make_app(settings: Settings, registry: Registry, metrics: Metrics, token: st
         service.queue.close()
 
     async def openapi(_: Request) -> Response:
-        return JSONResponse(document(settings, token is not None))
+        return JSONResponse(document(settings, bodies, token is not None))
 
-    posts: dict[str, Callable[[Request], Awaitable[BaseModel]]] = {
-        "/v1/answer": service.answer,
-        "/v1/answer/batch": service.answer_batch,
-        "/v1/compare": service.compare,
-        "/v1/compare/batch": service.compare_batch,
-    }
+    posts: dict[str, Callable[[Request], Awaitable[BaseModel]]] = {}
+    for body in bodies:
+        posts[f"/v1/{body.kind.verb}"] = partial(service.one, body)
+        posts[f"/v1/{body.kind.verb}/batch"] = partial(service.many, body)
     gets: dict[str, Callable[[Request], Awaitable[BaseModel | Response]]] = {
         "/v1/bundles": service.bundles,
         "/v1/bundles/{name}/card": service.card,

@@ -1,16 +1,21 @@
-"""Bodies of requests and answers: one definition for checking, for writing, and for the OpenAPI document."""
+"""Bodies of requests and answers: one definition for checking, for writing, and for the OpenAPI document.
 
+Those of a kind of task are made of what it declares.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, StrictStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, StrictStr, create_model
 from pydantic_core import PydanticCustomError
 
 from ..errors import InputError
+from ..kinds import Count, Shape, TaskKind, Value
 from ..languages import LONGEST, PATTERN, check_lang
 
-# Questions or pairs in one request.
+# Items in one request.
 MOST_ITEMS = 256
-MOST_ANSWERS = 100
 
 
 def _whole(value: Any) -> Any:
@@ -48,85 +53,16 @@ class Asked(_Request):
     ] = None
 
 
-class Question(_Request):
-    """A question, and the text to answer it from."""
-
-    question: Annotated[StrictStr, Field(description="The question, in any language that the bundle serves.")]
-    context: Annotated[StrictStr, Field(description="The text to read, at any length within the size of a request.")]
-
-
-class Pair(_Request):
-    """Two sentences."""
-
-    first: Annotated[StrictStr, Field(description="One sentence.")]
-    second: Annotated[StrictStr, Field(description="The other.")]
-
-
-_Few = Annotated[StrictInt, Field(ge=1, le=MOST_ANSWERS)]
-
-
-class _TopK(Asked):
-    top_k: Annotated[
-        _Few,
-        BeforeValidator(_whole, json_schema_input_type=_Few),
-        Field(description="Most answers to return, which do not overlap."),
-    ] = 1
-
-
-class AnswerRequest(_TopK, Question):
-    """Asks one question."""
-
-
-class AnswerBatchRequest(_TopK):
-    """Asks many questions, each of its own text."""
-
-    items: Annotated[list[Question], Field(min_length=1, max_length=MOST_ITEMS)]
-
-
-class CompareRequest(Asked, Pair):
-    """Compares two sentences."""
-
-
-class CompareBatchRequest(Asked):
-    """Compares many pairs."""
-
-    items: Annotated[list[Pair], Field(min_length=1, max_length=MOST_ITEMS)]
-
-
 Probability = Annotated[float, Field(ge=0, le=1)]
 Offset = Annotated[int, Field(ge=0)]
-
-
-class Span(BaseModel):
-    """An answer: a part of the context, with where it is in code points, UTF-16 units and UTF-8 bytes."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    text: str
-    start: Annotated[Offset, Field(description="First code point, as Python counts.")]
-    end: Offset
-    utf16_start: Annotated[Offset, Field(description="First UTF-16 unit, as JavaScript, Java and Swift count.")]
-    utf16_end: Offset
-    utf8_start: Annotated[Offset, Field(description="First byte of UTF-8, as Go and Rust count.")]
-    utf8_end: Offset
-    score: Annotated[Probability, Field(description="Probability that it is right, if the context answers at all.")]
-
-
-class Answers(BaseModel):
-    """What a context answers."""
-
-    answers: Annotated[list[Span], Field(description="Best first; empty where the context holds no text.")]
-    no_answer: Annotated[Probability, Field(description="Probability that the context does not answer.")]
-    answered: Annotated[bool, Field(description="Whether it is more likely than not that the context answers.")]
-
-
-class Verdict(BaseModel):
-    """What became of two sentences."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    label: str
-    score: Annotated[Probability, Field(description="Probability that the label is right.")]
+# What the types of `lrc_runtime.kinds.Value` are here.
+_TYPES: dict[Any, Any] = {
+    str: StrictStr,
+    bool: bool,
+    int: Offset,
+    float: Probability,
+    dict: dict[str, Probability],
+}
 
 
 class _Response(BaseModel):
@@ -134,24 +70,80 @@ class _Response(BaseModel):
     seconds: Annotated[float, Field(ge=0, description="From the request's arrival to its answer.")]
 
 
-class AnswerResponse(_Response, Answers):
-    """The answers to one question."""
+@dataclass(frozen=True)
+class Bodies:
+    """The models of a kind's two routes.
+
+    Attributes:
+        kind: The kind.
+        request: What asks one item.
+        batch_request: What asks many.
+        result: What is said of an item.
+        response: The answer to the first.
+        batch_response: The answer to the second.
+    """
+
+    kind: TaskKind[Any]
+    request: type[Asked]
+    batch_request: type[Any]
+    result: type[BaseModel]
+    response: type[BaseModel]
+    batch_response: type[BaseModel]
+
+    @classmethod
+    def of(cls, kind: TaskKind[Any]) -> "Bodies":
+        """Makes the models of what a kind declares."""
+        endpoint, name = kind.endpoint, kind.verb.capitalize()
+        options = create_model("_Options", __base__=Asked, **_options(endpoint.options))
+        item = _model(endpoint.item, _Request)
+        result = _model(endpoint.result, _Result)
+        several = Annotated[list[item], Field(min_length=1, max_length=MOST_ITEMS)]  # type: ignore[valid-type]
+        one, many = endpoint.one, endpoint.many
+        return cls(
+            kind,
+            create_model(f"{name}Request", __base__=(options, item), __doc__=one.request),
+            create_model(f"{name}BatchRequest", __base__=options, __doc__=many.request, items=(several, ...)),
+            result,
+            create_model(f"{name}Response", __base__=(_Response, result), __doc__=one.response),
+            create_model(
+                f"{name}BatchResponse",
+                __base__=_Response,
+                __doc__=many.response,
+                results=(list[result], ...),  # type: ignore[valid-type]
+            ),
+        )
+
+    def texts(self, item: BaseModel) -> tuple[str, ...]:
+        """Returns the texts of an item, less those that were left out."""
+        found = (getattr(item, name) for name in self.kind.endpoint.item.values)
+        return tuple(text for text in found if text is not None)
 
 
-class AnswerBatchResponse(_Response):
-    """The answers to many questions, in their order."""
-
-    results: list[Answers]
+class _Result(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
 
 
-class CompareResponse(_Response, Verdict):
-    """The verdict on one pair."""
+def _model(shape: Shape, base: type[BaseModel]) -> type[Any]:
+    values = {name: _value(value, base) for name, value in shape.values.items()}
+    return create_model(shape.name, __base__=base, __doc__=shape.help, **values)  # type: ignore[call-overload,no-any-return]
 
 
-class CompareBatchResponse(_Response):
-    """The verdicts on many pairs, in their order."""
+def _value(value: Value, base: type[BaseModel]) -> tuple[Any, Any]:
+    kind = list[_model(value.of, base)] if isinstance(value.of, Shape) else _TYPES[value.of]  # type: ignore[misc]
+    if value.optional:
+        kind = kind | None
+    if value.help:
+        kind = Annotated[kind, Field(description=value.help)]
+    return kind, None if value.optional else ...
 
-    results: list[Verdict]
+
+def _options(counts: Mapping[str, Count]) -> dict[str, Any]:
+    values = {}
+    for name, count in counts.items():
+        few = Annotated[StrictInt, Field(ge=1, le=count.most)]
+        whole = BeforeValidator(_whole, json_schema_input_type=few)
+        values[name] = (Annotated[few, whole, Field(description=count.help)], count.default)
+    return values
 
 
 class BundleInfo(BaseModel):
@@ -161,6 +153,7 @@ class BundleInfo(BaseModel):
     task: str
     languages: list[str]
     labels: list[str]
+    texts: Annotated[int, Field(description="How many texts an item has.")]
     precision: str
     bytes: Annotated[int, Field(description="Size of its files.")]
     digest: Annotated[str, Field(description="SHA-256 of its manifest, as the manifest itself names it.")]

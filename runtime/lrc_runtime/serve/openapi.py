@@ -1,11 +1,13 @@
 """The OpenAPI document, made of the models that requests are checked with."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from . import messages
+from .messages import Bodies
 from .settings import Settings
 
 _Json = dict[str, Any]
@@ -23,36 +25,26 @@ _ERRORS = {
     "500": "The service failed; its log says why.",
     "503": "Not read and answered within the time limit; `Retry-After` says after how many seconds to try again.",
 }
-# Path, name of the operation, what it does, what it takes, what it gives.
-_POSTS: list[tuple[str, str, str, type[BaseModel], type[BaseModel]]] = [
-    ("/v1/answer", "answer", "Answer a question from a text", messages.AnswerRequest, messages.AnswerResponse),
-    (
-        "/v1/answer/batch",
-        "answerBatch",
-        "Answer many questions, each from its text",
-        messages.AnswerBatchRequest,
-        messages.AnswerBatchResponse,
-    ),
-    ("/v1/compare", "compare", "Compare two sentences", messages.CompareRequest, messages.CompareResponse),
-    (
-        "/v1/compare/batch",
-        "compareBatch",
-        "Compare many pairs of sentences",
-        messages.CompareBatchRequest,
-        messages.CompareBatchResponse,
-    ),
-]
 
 
-def document(settings: Settings, has_token: bool) -> _Json:
+def document(settings: Settings, bodies: Sequence[Bodies], has_token: bool) -> _Json:
     """Returns the OpenAPI 3.1 document of a service.
 
     Args:
         settings: Its limits.
+        bodies: What is asked of it, and what it answers.
         has_token: Whether requests must carry a token.
     """
-    taken = [(takes, "validation") for _, _, _, takes, _ in _POSTS]
-    given = [(gives, "serialization") for _, _, _, _, gives in _POSTS]
+    # Path, name of the operation, what it does, what it takes, what it gives.
+    posts: list[tuple[str, str, str, type[BaseModel], type[BaseModel]]] = []
+    for body in bodies:
+        verb, endpoint = body.kind.verb, body.kind.endpoint
+        posts.append((f"/v1/{verb}", verb, endpoint.one.summary, body.request, body.response))
+        posts.append(
+            (f"/v1/{verb}/batch", f"{verb}Batch", endpoint.many.summary, body.batch_request, body.batch_response)
+        )
+    taken = [(takes, "validation") for _, _, _, takes, _ in posts]
+    given = [(gives, "serialization") for _, _, _, _, gives in posts]
     given += [(one, "serialization") for one in (messages.BundleList, messages.Health, messages.ErrorResponse)]
     models: list[tuple[type[BaseModel], JsonSchemaMode]] = [*taken, *given]  # type: ignore[list-item]
     _, schemas = models_json_schema(models, ref_template=_REFERENCE + "{model}")
@@ -60,7 +52,7 @@ def document(settings: Settings, has_token: bool) -> _Json:
     errors = ["421"] if settings.hosts is not None else []
     errors += ["401"] if has_token else []
     paths: _Json = {}
-    for path, name, summary, takes, gives in _POSTS:
+    for path, name, summary, takes, gives in posts:
         refused = [*errors, "400", "404", "413", "415", "422", "429", "500", "503"]
         paths[path] = {
             "post": {
@@ -88,7 +80,7 @@ def document(settings: Settings, has_token: bool) -> _Json:
         "info": {
             "title": "lrc",
             "version": "1",
-            "summary": "Extractive question answering and paraphrase detection by lrc bundles.",
+            "summary": f"{_listed([body.kind.title for body in bodies]).capitalize()} by lrc bundles.",
             "description": f"A request takes at most {settings.max_bytes} bytes and {settings.timeout:g} s.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
@@ -125,3 +117,8 @@ def _errors(statuses: list[str]) -> _Json:
         }
         for status in sorted(statuses)
     }
+
+
+def _listed(words: list[str]) -> str:
+    *most, last = words
+    return f"{', '.join(most)} and {last}" if most else last

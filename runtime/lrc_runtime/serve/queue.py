@@ -2,21 +2,20 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
-from ..pairs import Comparison
-from ..qa import QuestionAnswerer
-from .messages import Answers, Span
+from pydantic import BaseModel
+
+from .messages import Bodies
 from .metrics import Metrics
 from .registry import Loaded
 
 # Code points in one call that holds several requests; also what counts as a long text.
 _CHARACTERS = 20_000
 
-Result = Answers | Comparison
+Item = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -25,21 +24,23 @@ class Work:
 
     Attributes:
         loaded: The bundle.
-        top_k: Answers wanted; 1 for pairs.
+        bodies: What its kind of task takes and gives.
+        options: What was asked beside the texts.
         lang: Language of the texts.
     """
 
     loaded: Loaded
-    top_k: int = 1
-    lang: str | None = None
+    bodies: Bodies
+    options: Mapping[str, int]
+    lang: str | None
 
 
 @dataclass(frozen=True, eq=False)
 class _Job:
     work: Work
-    items: Sequence[tuple[str, str]]
+    items: Sequence[Item]
     characters: int
-    future: asyncio.Future[list[Result]]
+    future: asyncio.Future[list[BaseModel]]
 
 
 class _Abandoned(Exception):
@@ -67,16 +68,16 @@ class Queue:
         self._long = 0
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="lrc")
 
-    async def ask(self, work: Work, items: Sequence[tuple[str, str]]) -> list[Result]:
-        """Answers items: question and context each, or two sentences.
+    async def ask(self, work: Work, items: Sequence[Item]) -> list[BaseModel]:
+        """Answers items, each of its texts.
 
         Cancelling it takes the request out of the queue, or stops the model before its next batch.
 
         Raises:
             InputError: If a text cannot be used.
         """
-        future: asyncio.Future[list[Result]] = asyncio.get_running_loop().create_future()
-        characters = sum(len(one) + len(other) for one, other in items)
+        future: asyncio.Future[list[BaseModel]] = asyncio.get_running_loop().create_future()
+        characters = sum(len(text) for item in items for text in item)
         self._waiting.append(_Job(work, items, characters, future))
         self._start()
         try:
@@ -134,7 +135,7 @@ class Queue:
             self._start()
 
 
-def _answer_jobs(jobs: Sequence[_Job]) -> list[list[Result] | Exception]:
+def _answer_jobs(jobs: Sequence[_Job]) -> list[list[BaseModel] | Exception]:
     """Answers requests in one call; where that fails, each alone, so that one does not fail the others."""
     try:
         results = iter(_call(jobs))
@@ -145,7 +146,7 @@ def _answer_jobs(jobs: Sequence[_Job]) -> list[list[Result] | Exception]:
         return [outcome for job in jobs for outcome in _answer_jobs([job])]
 
 
-def _call(jobs: Sequence[_Job]) -> list[Any]:
+def _call(jobs: Sequence[_Job]) -> list[BaseModel]:
     work = jobs[0].work
     items = [item for job in jobs for item in job.items]
 
@@ -154,15 +155,5 @@ def _call(jobs: Sequence[_Job]) -> list[Any]:
             raise _Abandoned
 
     bundle = work.loaded.bundle.stoppable(check)
-    if isinstance(bundle, QuestionAnswerer):
-        questions, contexts = zip(*items, strict=True)
-        found = bundle.answer_batch(questions, contexts, work.top_k, lang=work.lang)
-        return [
-            Answers(
-                answers=[Span.model_validate(answer) for answer in answers],
-                no_answer=answers[0].no_answer if answers else 1.0,
-                answered=bool(answers) and answers[0].answered,
-            )
-            for answers in found
-        ]
-    return bundle.compare_batch(items, lang=work.lang)
+    found = work.bodies.kind.endpoint.ask(bundle, items, work.options, work.lang)
+    return [work.bodies.result.model_validate(one, from_attributes=True) for one in found]

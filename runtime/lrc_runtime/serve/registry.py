@@ -9,9 +9,9 @@ from pathlib import Path
 from ..bundle import load
 from ..errors import BundleError, InputError
 from ..files import open_files, read_file
-from ..manifest import CARD, QUESTION_ANSWERING, Manifest, other_tasks
-from ..pairs import ParaphraseDetector
-from ..qa import QuestionAnswerer
+from ..kinds import KINDS, kind_of
+from ..manifest import CARD, Manifest, other_tasks
+from ..tasks import Answerer
 from .errors import ApiError
 from .messages import BundleInfo
 from .metrics import Metrics
@@ -29,7 +29,7 @@ class Loaded:
     """A task of a bundle, ready to answer. Whoever holds it may go on using it after it was replaced."""
 
     name: str
-    bundle: QuestionAnswerer | ParaphraseDetector
+    bundle: Answerer
     manifest: Manifest
     digest: str
     card: str
@@ -41,6 +41,7 @@ class Loaded:
             task=self.manifest.task,
             languages=self.manifest.languages,
             labels=self.manifest.labels,
+            texts=self.manifest.texts,
             precision=self.manifest.precision,
             bytes=sum(int(file["bytes"]) for file in self.manifest.files.values()),
             digest=self.digest,
@@ -89,17 +90,10 @@ class _Source:
             name = f"{self.name}:{task}" if task else self.name
             bundle = load(files.path, task=task, provider=self._provider, preset=self._preset)
             assert bundle.manifest is not None  # `load` always knows it
-            _try(bundle)
+            # What cannot answer is found before it is asked, and the first who asks does not wait for it.
+            kind_of(bundle).probe(bundle)
             loaded.append(Loaded(name, bundle, bundle.manifest, bundle.manifest.sha256, card))
         return loaded
-
-
-def _try(bundle: QuestionAnswerer | ParaphraseDetector) -> None:
-    """Answers once, so that what cannot is found before it is asked, and the first who asks does not wait for it."""
-    if isinstance(bundle, QuestionAnswerer):
-        bundle.answer("?", "?")
-    else:
-        bundle.compare("?", "?")
 
 
 class Registry:
@@ -167,8 +161,7 @@ class Registry:
         for one in self.all():
             if one.manifest.task == task:
                 return one
-        what = "answers questions" if task == QUESTION_ANSWERING else "compares sentences"
-        raise ApiError(404, "no_bundle_for_task", f"none of the bundles served here {what}")
+        raise ApiError(404, "no_bundle_for_task", f"none of the bundles served here {KINDS[task].does}")
 
     def refresh(self) -> None:
         """Replaces what has changed on disk and can be opened; to be called from one thread at a time.
