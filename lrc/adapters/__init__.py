@@ -30,6 +30,7 @@ class Kind(NamedTuple):
 # into the plain layer that it stands next to.
 ADAPTERS = {
     "lora": Kind(member(__name__, "lora", "ADAPTER"), ("lora", "rslora", "dora")),
+    "vera": Kind(member(__name__, "vera", "ADAPTER"), ("vera",)),
     "scaling": Kind(member(__name__, "scaling", "ADAPTER")),
     "bottleneck": Kind(member(__name__, "bottleneck", "ADAPTER")),
     "bias": Kind(member(__name__, "bias", "ADAPTER")),

@@ -107,6 +107,8 @@ def test_scaling_is_of_the_outputs_or_the_inputs() -> None:
     [
         ("--lora-kind", "rslora"),
         ("--lora-kind", "dora"),
+        ("--lora-kind", "vera", "--lora-rank", "24"),
+        ("--lora-kind", "vera", "--frozen-layers", "1", *EVERYTHING),
         ("--prompt-length", "0", "--scaling"),
         ("--frozen-layers", "1", "--prompt-layers", "2", *EVERYTHING),
         EVERYTHING,
@@ -120,7 +122,7 @@ def test_any_parts_together_train_lower_and_export(flags: tuple[str, ...], tiny:
     plain = lower(loaded.model)
     assert not any(value.requires_grad for value in plain.parameters())
     assert not any(isinstance(module, ScaledLinear | ReparametrisedPrefix) for module in plain.modules())
-    assert not any("lora" in name for name, _ in plain.named_modules())
+    assert not any("lora" in name or "lambda" in name for name, _ in plain.named_parameters())
     with torch.inference_mode():
         expected, found = loaded.model(IDS, MASK), plain(IDS, MASK)
     for name, value in expected.items():
@@ -148,7 +150,7 @@ def test_every_part_gets_a_gradient(dtype: torch.dtype, tiny: Path) -> None:
 def test_parts_that_cannot_be_are_refused(tiny: Path, tmp_path: Path) -> None:
     common = tiny_arguments(tiny, tmp_path / "run", "qa")
     for flags, said in (
-        (("--lora-kind", "lorax"), "--lora-kind lorax: choose one of lora, rslora, dora"),
+        (("--lora-kind", "lorax"), "--lora-kind lorax: choose one of lora, rslora, dora, vera"),
         (("--prompt-init", "noise"), "--prompt-init noise: choose labels or vocabulary, or give words"),
         (("--prompt-init", "text:"), "--prompt-init text:: choose labels or vocabulary, or give words"),
         (("--prompt-layers", "2-9"), "--prompt-layers 2-9: give a range of the layers 1 to 2"),

@@ -68,7 +68,7 @@ class Shift(Adapter):
 
 def test_an_adapter_is_a_class_and_an_entry(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refusal = refused(*tiny_arguments(tiny, tmp_path / "run", "qa", "--lora-kind", "shift"))
-    assert "--lora-kind shift: choose one of lora, rslora, dora" in refusal
+    assert "--lora-kind shift: choose one of lora, rslora, dora, vera" in refusal
     monkeypatch.setitem(ADAPTERS, "shift", Kind(Shift, ("shift",)))
     options = ("--lora-kind", "shift", "--frozen-layers", 1, "--soup", 2, "--lr", 0.01)
     run = train_tiny(tiny, tmp_path / "run", "qa", *options)

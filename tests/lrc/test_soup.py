@@ -50,6 +50,7 @@ def test_what_has_no_mean(tiny: Path, tmp_path: Path) -> None:
         ("qa", ("--bottleneck", 4), "--soup 2: runs with bottleneck adapters have no mean"),
         ("qa", ("--method", "p-tuning"), "--soup 2: runs with prompts out of a network have no mean"),
         ("qa", ("--lora-kind", "dora"), "--soup 2: runs with DoRA have no mean"),
+        ("qa", ("--lora-kind", "vera"), "--soup 2: runs with VeRA have no mean"),
     ):
         assert words in refused(*tiny_arguments(tiny, out, task, "--soup", 2, *options))
         assert not out.exists()
