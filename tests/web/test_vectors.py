@@ -39,4 +39,4 @@ def test_javascript_agrees(make: Callable[[], Tokenizer], tmp_path: Path) -> Non
     environment = {**os.environ, "LRC_VECTORS": str(tmp_path)}
     result = subprocess.run([node, "--test", program], env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
-    assert "pass 9" in result.stdout, result.stdout
+    assert "pass 10" in result.stdout, result.stdout

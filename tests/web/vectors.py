@@ -128,6 +128,10 @@ def write(tokenizer: Tokenizer, folder: Path) -> None:
             [[first.ids.tolist(), second.ids.tolist(), second.offsets.tolist()], _input(encoder.pair(first, second))]
             for first, second in pairs
         ],
+        "singles": [
+            [[found.ids.tolist(), found.offsets.tolist()], _input(encoder.single(found))]
+            for found in (*tokens[12:60:6], *encoder.tokenize(["", *long]))
+        ],
         "comparisons": [
             _comparison(encoder, every[13], text, logits)
             for text, logits in zip(every[14:], ([0.3, -1.2], [-2.5, 4.0], [np.nan, 1.0], [0.0, np.inf]), strict=False)

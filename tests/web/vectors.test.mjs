@@ -49,6 +49,13 @@ test("pairs", () => {
   }
 });
 
+test("single texts", () => {
+  for (const [[ids, offsets], expected] of vectors.singles) {
+    const tokens = { ids, starts: offsets.map(([start]) => start), ends: offsets.map(([, end]) => end) };
+    assert.deepEqual(input(encoder.single(tokens)), expected);
+  }
+});
+
 test("labels of pairs and their scores", async () => {
   for (const { first, second, logits, calibration, label, score } of vectors.comparisons) {
     const run = async () => ({ logits: { data: Float32Array.from(logits, number), dims: [1, logits.length] } });

@@ -22,25 +22,25 @@ class Answerer {
     this._tasks = tasks;
     for (const kind of KINDS) {
       Object.assign(this, {
-        [kind.method]: async (/** @type {any[]} */ ...given) => {
+        [kind.verb]: async (/** @type {any[]} */ ...given) => {
           const hasOptions = typeof given.at(-1) === "object" && given.at(-1) !== null;
           const { task, ...options } = hasOptions ? given.pop() : {};
-          return this._find(kind, task).opened[kind.method](...given, options);
+          return this._find(kind, task).opened[kind.verb](...given, options);
         },
       });
     }
   }
 
   /**
-   * Answers what `POST /v1/METHOD` of the service is asked, with the same JSON but for offsets in UTF-8.
-   * @param {string} method Of a kind of task, such as `answer`.
+   * Answers what `POST /v1/VERB` of the service is asked, with the same JSON but for offsets in UTF-8.
+   * @param {string} verb Of a kind of task, such as `answer`.
    * @param {any} request The body of the request; its `bundle` is the name of a task here.
    * @returns {Promise<any>} The body of the answer.
    * @throws {InputError} As the method of that name does.
    */
-  async serve(method, { bundle, ...request }) {
-    const kind = KINDS.find((one) => one.method === method);
-    if (!kind) throw new InputError(`there is no ${method}; there is ${KINDS.map((one) => one.method).join(", ")}`);
+  async serve(verb, { bundle, ...request }) {
+    const kind = KINDS.find((one) => one.verb === verb);
+    if (!kind) throw new InputError(`there is no ${verb}; there is ${KINDS.map((one) => one.verb).join(", ")}`);
     const began = performance.now();
     const { name, opened } = this._find(kind, bundle);
     const found = await kind.serve(opened, request);

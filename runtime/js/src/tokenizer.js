@@ -31,9 +31,8 @@ export class Tokenizer {
     this._normalize = normalizer(document.normalizer);
     this._split = preTokenizer(document.pre_tokenizer);
     this._model = new Unigram(model.vocab, model.unk_id);
-    /** Special tokens around the two texts of a pair, and the segment of each text's tokens. */
-    this.template = template(document.post_processor);
-    const { before, between, after } = this.template;
+    this.templates = templates(document.post_processor);
+    const { pair, single } = this.templates;
     /** @type {Map<string, number>} */
     const names = new Map(document.added_tokens.map((/** @type {any} */ token) => [token.content, token.id]));
     const named = (/** @type {string[]} */ list) =>
@@ -43,7 +42,7 @@ export class Tokenizer {
     this._unknownId = named(["<unk>", "[UNK]"]) ?? this.padId;
     this._specials = new Set([
       ...document.added_tokens.filter((/** @type {any} */ token) => token.special).map((/** @type {any} */ token) => token.id),
-      ...[before, between, after].flatMap((part) => part.ids),
+      ...[pair.before, pair.between, pair.after, single.before, single.after].flatMap((part) => part.ids),
     ]);
   }
 
@@ -192,29 +191,50 @@ class Unigram {
 }
 
 /**
- * @param {any} processor The `post_processor` of a `tokenizer.json`.
- * @returns {{before: Specials, between: Specials, after: Specials, typeA: number, typeB: number}}
+ * The special tokens around texts, and the segment of each text's tokens.
+ * @typedef {object} Templates
+ * @property {{before: Specials, between: Specials, after: Specials, typeA: number, typeB: number}} pair Of two texts.
+ * @property {{before: Specials, after: Specials, type: number}} single Of one text.
  */
-function template(processor) {
+
+/**
+ * @param {any} processor The `post_processor` of a `tokenizer.json`.
+ * @returns {Templates}
+ */
+function templates(processor) {
   if (processor?.type !== "TemplateProcessing") {
     throw new BundleError(`tokenizer.json: the post-processor ${processor?.type} is not known here; export the folder again`);
   }
+  const pair = template(processor.pair, processor.special_tokens);
+  const single = template(processor.single, processor.special_tokens);
+  const [before, between, after] = pair.parts;
+  const [typeA, typeB] = pair.types;
+  const [first, last] = single.parts;
+  return { pair: { before, between, after, typeA, typeB }, single: { before: first, after: last, type: single.types[0] } };
+}
+
+/**
+ * @param {any[]} items Of a template.
+ * @param {any} specials Of the `post_processor`, by name.
+ * @returns {{parts: Specials[], types: number[]}} The special tokens before, between and behind the texts, and the
+ *   segment of each text.
+ */
+function template(items, specials) {
   /** @type {Specials[]} */
   const parts = [{ ids: [], types: [] }];
   /** @type {number[]} */
   const types = [];
-  for (const item of processor.pair) {
+  for (const item of items) {
     if (item.Sequence) {
       types.push(item.Sequence.type_id);
       parts.push({ ids: [], types: [] });
     } else {
-      for (const id of processor.special_tokens[item.SpecialToken.id].ids) {
+      for (const id of specials[item.SpecialToken.id].ids) {
         const part = /** @type {Specials} */ (parts.at(-1));
         part.ids.push(id);
         part.types.push(item.SpecialToken.type_id);
       }
     }
   }
-  const [before, between, after] = parts;
-  return { before, between, after, typeA: types[0], typeB: types[1] };
+  return { parts, types };
 }

@@ -1,4 +1,4 @@
-/** Text to model input: the pair template, sliding windows, padding. As `lrc_runtime/encoding.py`. */
+/** Text to model input: the templates of one text and of two, sliding windows, padding. As `lrc_runtime/encoding.py`. */
 
 import { BundleError } from "./errors.js";
 import { Text } from "./text.js";
@@ -28,7 +28,7 @@ export class Encoder {
   constructor(tokenizer, windowing) {
     this._tokenizer = tokenizer;
     this._windowing = windowing;
-    const { before, between, after } = tokenizer.template;
+    const { before, between, after } = tokenizer.templates.pair;
     this._specials = before.ids.length + between.ids.length + after.ids.length;
     if (windowing.max_question_length + this._specials + windowing.stride >= windowing.max_length) {
       throw new BundleError(`max_length ${windowing.max_length} leaves no room for a context; export the bundle again`);
@@ -92,6 +92,24 @@ export class Encoder {
   }
 
   /**
+   * Takes one text in the tokenizer's template for one; cut off where it is too long.
+   * @param {Tokens} tokens
+   * @returns {ModelInput} With the offsets of this text.
+   */
+  single(tokens) {
+    const { before, after, type } = this._tokenizer.templates.single;
+    const room = this._windowing.max_length - before.ids.length - after.ids.length;
+    const ids = tokens.ids.slice(0, room);
+    return {
+      ids: [...before.ids, ...ids, ...after.ids],
+      types: [...before.types, ...ids.map(() => type), ...after.types],
+      contextStart: before.ids.length,
+      starts: tokens.starts.slice(0, room),
+      ends: tokens.ends.slice(0, room),
+    };
+  }
+
+  /**
    * @param {number[]} a
    * @param {Tokens} context
    * @param {number} start
@@ -99,7 +117,7 @@ export class Encoder {
    * @returns {ModelInput}
    */
   _join(a, context, start, end) {
-    const { before, between, after, typeA, typeB } = this._tokenizer.template;
+    const { before, between, after, typeA, typeB } = this._tokenizer.templates.pair;
     const b = context.ids.slice(start, end);
     return {
       ids: [...before.ids, ...a, ...between.ids, ...b, ...after.ids],

@@ -15,12 +15,12 @@ worker.addEventListener("message", ({ data: { id, result, error } }) => {
 
 showLoading(worker);
 
-// Asks what the service answers at /v1/METHOD.
-export function ask(method, request, signal) {
+// Asks what the service answers at /v1/VERB.
+export function ask(verb, request, signal) {
   const id = (last += 1);
   return new Promise((resolve, reject) => {
     waiting.set(id, { resolve, reject });
-    worker.postMessage({ id, method, request });
+    worker.postMessage({ id, method: verb, request });
     signal?.addEventListener("abort", () => {
       waiting.delete(id);
       worker.postMessage({ id, method: "forget" });

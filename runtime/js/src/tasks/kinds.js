@@ -8,8 +8,8 @@ import { spans } from "./spans.js";
  * @template T
  * @typedef {object} Kind
  * @property {string} task What a manifest calls it.
- * @property {string} method What a bundle's method is called that asks it; `open` gives an object with a method of that
- *   name, whose last argument holds the options. Also the end of the service's address, `/v1/METHOD`.
+ * @property {string} verb What a bundle's method is called that asks it; `open` gives an object with a method of that
+ *   name, whose last argument holds the options. Also the end of the service's address, `/v1/VERB`.
  * @property {string} does What a task of this kind does, for messages.
  * @property {(encoder: import("../windows.js").Encoder, run: import("../batching.js").Run, task: any) => T} open Opens one
  *   of what `web.json` says of it.

@@ -1,9 +1,6 @@
-/** Paraphrase detection: do two sentences mean the same? As `lrc_runtime/pairs.py`. */
+/** Paraphrase detection: do two sentences mean the same? As `lrc_runtime/tasks/pairs.py`. */
 
-import { runSorted } from "../batching.js";
-import { Calibration } from "../calibration.js";
-import { logSoftmax } from "../decoding.js";
-import { checkLang } from "../languages.js";
+import { Labeller } from "../labelling.js";
 import { Text } from "../text.js";
 
 /**
@@ -27,29 +24,21 @@ export class ParaphraseDetector {
    */
   constructor(encoder, run, task) {
     this._encoder = encoder;
-    this._run = run;
-    this._labels = task.labels;
-    this._calibration = new Calibration(task.calibration);
+    this._labeller = new Labeller(encoder, run, task);
   }
 
   /** @type {Methods["compare"]} */
   async compare(first, second, { lang } = {}) {
-    if (lang !== undefined) checkLang(lang);
     const [a, b] = [first, second].map((text) => this._encoder.tokenize(new Text(text)));
-    for await (const [, { logits }] of runSorted(this._run, this._encoder, [this._encoder.pair(a, b)])) {
-      // A model that gives no numbers says nothing for any label.
-      const scores = logSoftmax(logits.every(Number.isFinite) ? logits : logits.map(() => 0));
-      const best = scores.indexOf(Math.max(...scores));
-      return { label: this._labels[best], score: this._calibration.confidence(scores[best], lang) };
-    }
-    throw new Error("the model gave nothing");
+    const { label, score } = await this._labeller.label(this._encoder.pair(a, b), lang);
+    return { label, score };
   }
 }
 
 /** @type {import("./kinds.js").Kind<ParaphraseDetector>} */
 export const pairs = {
   task: "paraphrase",
-  method: "compare",
+  verb: "compare",
   does: "compares sentences",
   open: (encoder, run, task) => new ParaphraseDetector(encoder, run, task),
   serve: (opened, { first, second, lang }) => opened.compare(first, second, { lang }),

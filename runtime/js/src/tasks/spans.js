@@ -1,4 +1,4 @@
-/** Extractive question answering over contexts of any length. As `lrc_runtime/qa.py`. */
+/** Extractive question answering over contexts of any length. As `lrc_runtime/tasks/spans.py`. */
 
 import { runSorted } from "../batching.js";
 import { Calibration } from "../calibration.js";
@@ -55,7 +55,7 @@ export class QuestionAnswerer {
 /** @type {import("./kinds.js").Kind<QuestionAnswerer>} */
 export const spans = {
   task: "question-answering",
-  method: "answer",
+  verb: "answer",
   does: "answers questions",
   open: (encoder, run, task) => new QuestionAnswerer(encoder, run, task),
   async serve(opened, { question, context, top_k: topK = 1, lang }) {

@@ -43,7 +43,7 @@ export async function card(name) {
   return (await send(`v1/bundles/${encodeURIComponent(name)}/card`)).text();
 }
 
-// Asks one of the methods of the service.
-export async function ask(method, request, signal) {
-  return (await send(`v1/${method}`, request, signal)).json();
+// Asks the service at /v1/VERB.
+export async function ask(verb, request, signal) {
+  return (await send(`v1/${verb}`, request, signal)).json();
 }

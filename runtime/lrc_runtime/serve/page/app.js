@@ -85,7 +85,7 @@ function makePanel(one) {
     const bundle = chosen();
     if (!filled(...one.fields(bundle))) return;
     const asked = { ...one.read(bundle), bundle: $("bundle").value };
-    submit($(`${one.id}-button`), async (signal) => one.show(await api.ask(one.method, asked, signal), asked));
+    submit($(`${one.id}-button`), async (signal) => one.show(await api.ask(one.verb, asked, signal), asked));
   });
   for (const field of panel.querySelectorAll("textarea")) {
     field.addEventListener("keydown", (event) => {

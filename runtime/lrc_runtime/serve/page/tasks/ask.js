@@ -214,7 +214,7 @@ function start() {
 export const ask = {
   id: "ask",
   task: "question-answering",
-  method: "answer",
+  verb: "answer",
   tab: "Ask a text",
   form,
   start,

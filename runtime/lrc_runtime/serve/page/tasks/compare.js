@@ -35,7 +35,7 @@ function showVerdict(found) {
 export const compare = {
   id: "compare",
   task: "paraphrase",
-  method: "compare",
+  verb: "compare",
   tab: "Compare",
   form,
   fields: () => ["first", "second"],

@@ -7,7 +7,7 @@ import { compare } from "./compare.js";
  * @typedef {object} Kind
  * @property {string} id Of its panel; its tab is `tab-ID`, its form `ID-form`, the button of that `ID-button`.
  * @property {string} task What a bundle calls it.
- * @property {string} method Of the service: `v1/METHOD`.
+ * @property {string} verb Of the service: `v1/VERB`.
  * @property {string} tab What its tab says.
  * @property {string} form Its panel, in HTML. Enter with Ctrl sends the form; in a field with `data-sends`, Enter alone.
  * @property {() => void} [start] Called once when the panel is there.
