@@ -8,7 +8,7 @@
 set -euo pipefail
 [ $# -eq 1 ] || { sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//p}' "$0"; exit 2; }
 here=$(cd "$(dirname "$0")" && pwd)
-studies=$here/../results/pseudo
+studies=$here/../results/what-are-pseudo-labels-worth
 : "${LRC_DATA_DIR:?is the folder of the data sets}"
 LRC_DATA_DIR=$(cd "$LRC_DATA_DIR" && pwd)
 N=$LRC_DATA_DIR/parallel/ntrex

@@ -1,5 +1,6 @@
 """Every command and program in the documents runs, in the order written, with a tiny backbone and few steps."""
 
+import csv
 import json
 import os
 import re
@@ -253,9 +254,24 @@ def run(arguments: list[str], folder: Path) -> None:
 
 
 def test_documents_link_to_what_exists() -> None:
-    results = [str(path.relative_to(ROOT)) for path in RESULTS.glob("*/README.md")]
-    assert len(results) == len(list(RESULTS.iterdir())) >= 6
-    for document in DOCUMENTS + results:
+    studies = [path / "README.md" for path in RESULTS.iterdir() if path.is_dir()]
+    assert 10 <= len(studies) <= 20
+    subjects = sorted((ROOT / "benchmarks").glob("*/README.md"))
+    measured = [str(path.relative_to(ROOT)) for path in [ROOT / "benchmarks" / "README.md", *subjects, *studies]]
+    for document in DOCUMENTS + measured:
         text = (ROOT / document).read_text(encoding="utf-8")
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):
             assert ((ROOT / document).parent / target).exists(), f"{document}: {target}"
+
+
+def test_conclusions_lead_to_every_study() -> None:
+    text = (RESULTS / "README.md").read_text(encoding="utf-8")
+    linked = {target.partition("/")[0] for target in re.findall(r"\]\(([\w-]+/README\.md)", text)}
+    assert linked == {path.name for path in RESULTS.iterdir() if path.is_dir()}
+
+
+def test_results_are_small_and_looks_have_a_figure() -> None:
+    assert not [path for path in RESULTS.rglob("*") if path.is_file() and path.stat().st_size > 100_000]
+    with (RESULTS / "looks.csv").open(encoding="utf-8", newline="") as file:
+        looks = list(csv.DictReader(file))
+    assert looks and all(look["question"] and look["setting"] and look["figure"] and look["metric"] for look in looks)
