@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from .. import __version__
 from ..adapters import lora_kinds
 
 app = typer.Typer(
@@ -22,6 +21,8 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
+        from .. import __version__
+
         typer.echo(f"lrc {__version__}")
         raise typer.Exit
 
@@ -448,7 +449,7 @@ def pseudo(
 
 @data_app.command("get")
 def data_get(
-    name: Annotated[str, typer.Argument(help="mlqa, xquad, pawsx or tydiqa.", metavar="SET")],
+    name: Annotated[str, typer.Argument(help="mlqa, xquad, pawsx, tydiqa, amqa or afriqa.", metavar="SET")],
     data_dir: DataDir = None,
     mirror: Annotated[str | None, typer.Option(help="Address of a folder that has the same files.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Fetch anew what is there already.")] = False,

@@ -18,9 +18,10 @@ import pytest
 from lrc.data.archives import unpack
 from lrc.data.catalogue import CATALOGUE, get
 from lrc.data.download import Digest, SafeRedirect, download
-from lrc.data.examples import BadExamples
+from lrc.data.examples import BadExamples, Question
 from lrc.data.readers import read_pairs, read_questions
 from lrc.errors import UserError
+from lrc.tasks.registry import find_task, read_labelled, read_test
 from tests.conftest import EXAMPLES, lrc
 
 BODY = bytes(range(256)) * 4000
@@ -244,6 +245,20 @@ def tydi(*ids: str) -> bytes:
     ).encode()
 
 
+def amharic() -> bytes:
+    answer = {"text": "ጣና", "answer_start": 0}
+    asked = {"id": 7, "question": "ትልቁ ሐይቅ ማን ነው?", "answers": [answer]}
+    return json.dumps(
+        {"data": [{"title": "ጣና", "paragraphs": [{"context": "ጣና ትልቅ ሐይቅ ነው።", "qas": [asked]}]}]}
+    ).encode()
+
+
+def hausa() -> bytes:
+    answers = {"text": ["Chad"], "answer_start": [5]}
+    row = {"question_lang": "Mene ne tafki?", "context": "Lake Chad is old.", "answer_pivot": answers}
+    return "".join(json.dumps({"id": number} | row) + "\n" for number in range(2)).encode()
+
+
 def serve(server: Server, monkeypatch: pytest.MonkeyPatch, files: dict[str, bytes]) -> None:
     """Puts files on the server and their digests into the catalogue."""
     server.files = {f"/{name}": data for name, data in files.items()}
@@ -261,8 +276,11 @@ def test_each_published_set_comes_into_its_layout(
         "x-final.tar.gz": tarred({"x-final/zh/dev_2k.tsv": f"{HEADER}1\t你好吗\t你好\t0\n".encode()}),
         "tydiqa-goldp-v1.1-train.json": tydi("swahili-1-0", "arabic-2-0"),
         "tydiqa-goldp-v1.1-dev.json": tydi("swahili-3-0"),
+        **dict.fromkeys(CATALOGUE["xquad"].files, hindi),
+        **dict.fromkeys(CATALOGUE["amqa"].files, amharic()),
+        **dict.fromkeys(CATALOGUE["afriqa"].files, hausa()),
     }
-    serve(server, monkeypatch, files | dict.fromkeys(CATALOGUE["xquad"].files, hindi))
+    serve(server, monkeypatch, files)
     for name in CATALOGUE:
         lrc("data", "get", name, "--data-dir", tmp_path, "--mirror", server.url)
     bad = BadExamples(False)
@@ -271,6 +289,14 @@ def test_each_published_set_comes_into_its_layout(
     assert read_pairs(tmp_path / "pawsx/x-final/zh/dev_2k.tsv", "zh", bad)[0].first == "你好吗"
     assert [q.id for q in read_questions(tmp_path / "tydiqa/tydiqa-goldp.sw.train.json", "sw", bad)] == ["swahili-1-0"]
     assert (tmp_path / "tydiqa/tydiqa-goldp.sw.dev.json").is_file()
+    # Each of these comes to where its task reads it.
+    for name in ("amqa", "afriqa"):
+        task = find_task(name)
+        for lang in task.langs:
+            for read in (read_labelled, read_test):
+                (example,) = read(task, tmp_path, lang, bad)
+                assert isinstance(example, Question)
+                assert example.answers in ((("ጣና", 0),), (("Chad", 5),)), (name, lang)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(CATALOGUE)
 
 
