@@ -116,6 +116,8 @@ def open_subject(path: Path, device: str, task: Task | None = None) -> Subject:
     if path.is_file() or (path / MANIFEST).is_file():
         answerer = lrc_runtime.load(path, task=_choose(path, task))
         assert answerer.manifest is not None
+        if not isinstance(answerer, Answerer):
+            raise UserError(f"{path}: its task is {answerer.manifest.task}, which lrc cannot score")
         training = dict(answerer.manifest.training)
         shots, texts = training.pop("shot_ids", {}), training.pop("seen_texts", None)
         trained = Trained(shots, None if texts is None else Seen.from_text(texts))

@@ -9,6 +9,7 @@ from .batching import Places, Run, Served, run_sorted
 from .calibration import Calibration
 from .decoding import Floats, log_softmax
 from .encoding import ModelInput, TextEncoder
+from .errors import BundleError
 from .languages import check_lang
 from .manifest import Manifest
 
@@ -58,6 +59,9 @@ class Labeller(Served):
         Yields:
             The best label, the calibrated probability that it is right, and the logarithm of the probability that the
             model gives to each label.
+
+        Raises:
+            BundleError: If the model has not as many labels as the manifest.
         """
         if lang is not None:
             check_lang(lang)
@@ -66,6 +70,10 @@ class Labeller(Served):
             rows = dict(run_sorted(self._run, self._encoder, inputs, self._places))
             for at in range(len(inputs)):
                 logits = rows[at]["logits"]
+                if len(logits) != len(self.labels):
+                    raise BundleError(
+                        f"the model gives {len(logits)} logits for {len(self.labels)} labels; export the bundle again"
+                    )
                 # A model that gives no numbers says nothing for any label.
                 scores = log_softmax(logits if np.isfinite(logits).all() else np.zeros_like(logits))
                 best = int(scores.argmax())
