@@ -3,7 +3,15 @@
 from typing import assert_type
 
 import lrc_runtime
-from lrc_runtime import Answer, AsyncAnswerer, Comparison, ParaphraseDetector, QuestionAnswerer
+from lrc_runtime import (
+    Answer,
+    AsyncAnswerer,
+    Classification,
+    Comparison,
+    ParaphraseDetector,
+    QuestionAnswerer,
+    TextClassifier,
+)
 from lrc_runtime.manifest import Manifest
 
 
@@ -33,10 +41,19 @@ def pairs(detector: ParaphraseDetector) -> None:
     detector.compare_batch(["a", "b"])  # type: ignore[list-item]
 
 
+def classes(classifier: TextClassifier) -> None:
+    assert_type(classifier.classify("a", lang="zh"), Classification)
+    assert_type(classifier.classify("a", "b").probabilities, dict[str, float])
+    assert_type(classifier.classify_batch(["a", ("a", "b")]), list[Classification])
+    assert_type((classifier.labels, classifier.texts), tuple[tuple[str, ...], int])
+    classifier.classify("a", "b", "de")  # type: ignore[call-arg]
+
+
 def opening() -> None:
-    assert_type(lrc_runtime.load("bundle"), QuestionAnswerer | ParaphraseDetector)
+    assert_type(lrc_runtime.load("bundle"), QuestionAnswerer | ParaphraseDetector | TextClassifier)
     assert_type(lrc_runtime.load_question_answerer("bundle", 2, preset="latency"), QuestionAnswerer)
     assert_type(lrc_runtime.load_paraphrase_detector("bundle", provider="cuda"), ParaphraseDetector)
+    assert_type(lrc_runtime.load_text_classifier("bundle", preset="throughput"), TextClassifier)
     with lrc_runtime.load_question_answerer("bundle") as qa:
         assert_type(qa, QuestionAnswerer)
     lrc_runtime.load(1)  # type: ignore[arg-type]
@@ -48,3 +65,4 @@ async def coroutines(qa: QuestionAnswerer) -> None:
         assert_type(await answerer.answer("q", "c", lang="th"), Answer)
         assert_type(await answerer.answer("q", "c", 3, max_windows=8), list[Answer])
         assert_type(await answerer.compare("a", "b"), Comparison)
+        assert_type(await answerer.classify("a", lang="am"), Classification)
