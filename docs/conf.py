@@ -7,6 +7,8 @@ from pathlib import Path
 from sphinx.application import Sphinx
 
 import lrc
+from lrc.config.options import OPTIONS, PANELS
+from lrc.config.presets import PRESETS
 from lrc_runtime.cli import command_line
 
 ROOT = Path(__file__).parent.parent
@@ -63,8 +65,24 @@ html_theme_options = {"navigation_with_keys": True}
 
 
 def setup(app: Sphinx) -> None:
-    """Fills the page of the commands while the pages are read."""
+    """Fills the pages of the commands and of the options while the pages are read."""
     app.connect("source-read", _write_commands)
+    app.connect("source-read", _write_options)
+
+
+def _write_options(_app: Sphinx, page: str, source: list[str]) -> None:
+    if page != "docs/reference/options":
+        return
+    rows = [f"| `{preset.name}` | {preset.what} |" for preset in PRESETS.values()]
+    parts = [source[0], "## Presets", "\n".join(["| preset | what |", "|---|---|", *rows])]
+    for panel in PANELS:
+        rows = [
+            f"| `{option.name}` | {'' if option.default is None else f'`{option.default!r}`'} | {option.full_help()} |"
+            for option in OPTIONS.values()
+            if option.panel == panel
+        ]
+        parts += [f"## {panel}", "\n".join(["| option | default | what |", "|---|---|---|", *rows])]
+    source[0] = "\n\n".join(parts)
 
 
 def _write_commands(_app: Sphinx, page: str, source: list[str]) -> None:

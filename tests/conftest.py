@@ -5,6 +5,7 @@ import os
 import shutil
 import unicodedata
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,6 +15,8 @@ from typer.testing import CliRunner
 
 from lrc.backbones.charsmap import build_charsmap
 from lrc.cli.app import app
+from lrc.config.resolve import resolve
+from lrc.config.settings import TrainSettings
 from lrc.lowering import ort_web
 
 ROOT = Path(__file__).parent.parent
@@ -91,6 +94,11 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_types(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A backbone that tells the two texts of a pair apart by token_type_ids."""
     return make_backbone(tmp_path_factory.mktemp("tiny_types"), "bert")
+
+
+def settings_of(**asked: Any) -> TrainSettings:
+    """Returns the settings of a run on the CPU, of questions in Hindi unless told otherwise."""
+    return resolve({"task": "qa", "langs": ["hi"], "device": "cpu", "precision": "fp32", **asked})
 
 
 def lrc(*arguments: object) -> str:

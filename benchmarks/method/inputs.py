@@ -12,7 +12,7 @@ import os
 import random
 from pathlib import Path
 
-from lrc.config.settings import TrainSettings
+from lrc.config.resolve import resolve
 from lrc.data.examples import BadExamples
 from lrc.training.labels import draw_labels
 
@@ -129,7 +129,7 @@ def join(out: Path, paths: list[Path]) -> None:
 def unseen(data: Path, out: Path, seed: int) -> None:
     """Writes MLQA's dev questions in English on passages in another language, without the 64 shots each of a seed."""
     folder = data / "mlqa" / "MLQA_V1" / "dev"
-    settings = TrainSettings("mlqa", "qa", _MLQA_LANGS, shots=64, seed=seed, draw_seed=seed, data_dir=str(data))
+    settings = resolve({"task": "mlqa", "langs": _MLQA_LANGS, "shots": 64, "seed": seed, "data_dir": data})
     shots, _ = draw_labels(settings, BadExamples(False))
     # A shot in one language is the same question in another.
     shown = {example.id for group in shots.values() for example in group}

@@ -23,7 +23,7 @@ from typing import Any
 import torch
 
 from lrc.backbones.load import load_backbone
-from lrc.config.methods import method_settings
+from lrc.config.resolve import resolve
 from lrc.config.settings import TrainSettings
 from lrc.devices import pick_device, pick_precision
 from lrc.run_folder import text_encoder
@@ -39,18 +39,19 @@ _LOWER_HALF = 6
 
 def settings_of(options: argparse.Namespace) -> TrainSettings:
     device = pick_device(options.device)
-    settings = TrainSettings(
-        "qa",
-        "qa",
-        options.langs.split(","),
-        options.shots,
-        train=options.train,
-        backbone=options.backbone,
-        device=device,
-        precision=pick_precision("auto", device),
-        batch_size=options.batch_size,
-        steps=options.steps + _WARMUP,
-        **method_settings("lora", "qa", {}),
+    settings = resolve(
+        {
+            "task": "qa",
+            "method": "lora",
+            "langs": options.langs,
+            "shots": options.shots,
+            "train": options.train,
+            "backbone": options.backbone,
+            "device": device,
+            "precision": pick_precision("auto", device),
+            "batch_size": options.batch_size,
+            "steps": options.steps + _WARMUP,
+        }
     )
     resolve_langs(settings)
     return settings

@@ -8,7 +8,7 @@ from typing import Any
 from tokenizers import Tokenizer
 from torch import nn
 
-from ..config.settings import BUILTIN
+from ..config.options import BUILTIN
 from ..errors import UserError
 from .builtin import LICENCE, builtin_folder
 from .families import find_family

@@ -7,7 +7,20 @@ from typing import Annotated, Literal
 
 import typer
 
-from ..adapters import lora_kinds
+from .common import (
+    Bitext,
+    Columns,
+    Command,
+    DataDir,
+    Device,
+    Json,
+    Langs,
+    OrtWeb,
+    Parallel,
+    SkipBad,
+    check_tag,
+)
+from .train import TrainCommand, train
 
 app = typer.Typer(
     name="lrc",
@@ -37,205 +50,15 @@ def _begin(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
     ] = False,
 ) -> None:
-    # Of every command, and not of `lrc --help`: the import takes a moment.
-    from lrc_runtime.streams import prepare_output
-
-    prepare_output()
+    """Takes the options of no command."""
 
 
-def _tag(flag: typer.CallbackParam, lang: str | None) -> str | None:
-    if lang is not None:
-        from lrc_runtime.languages import check_lang
-
-        check_lang(lang, flag.opts[0])
-    return lang
-
-
-Langs = Annotated[str | None, typer.Option(help="Languages, separated by commas.")]
-DataDir = Annotated[str | None, typer.Option(help="Folder of the official data sets; default $LRC_DATA_DIR.")]
-SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Count and drop bad examples instead of stopping.")]
-Columns = Annotated[str | None, typer.Option(help="Names of your columns, as context=passage,answer=antwort.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Parallel = Annotated[tuple[str, str] | None, typer.Option(help="Two line-aligned files, translations of each other.")]
-Bitext = Annotated[str | None, typer.Option(help="The same as one .tsv or .tmx file.")]
 TextLang = Annotated[str | None, typer.Option(help="Language of the texts, by which the score is calibrated.")]
-OrtWeb = Annotated[
-    Path | None, typer.Option(help="Unpacked npm package onnxruntime-web; default: fetch it with npm, once.")
-]
-Device = Annotated[str, typer.Option(help="auto, cuda or cpu.")]
+
+app.command(cls=TrainCommand)(train)
 
 
-@app.command()
-def train(
-    task: Annotated[
-        str | None, typer.Option(help="mlqa, xquad, pawsx, tydiqa, amqa, afriqa, or qa/paraphrase for own data.")
-    ] = None,
-    shots: Annotated[int, typer.Option(help="Labels a language.", min=0)] = 64,
-    langs: Langs = None,
-    out: Annotated[Path | None, typer.Option(help="Run folder; default runs/TASK-LANGS-SHOTS-sSEED.")] = None,
-    data_dir: DataDir = None,
-    train: Annotated[
-        str | None,
-        typer.Option("--train", "--data", help="Own labels: a file, or hf:REPO[:config]; {lang} is the language."),
-    ] = None,
-    dev: Annotated[str | None, typer.Option(help="Own dev examples, likewise.")] = None,
-    columns: Columns = None,
-    ids: Annotated[
-        Literal["auto", "shared"],
-        typer.Option(help="Ids of own data that only count rows: no names (auto), or shared by translations (shared)."),
-    ] = "auto",
-    shots_file: Annotated[Path | None, typer.Option(help="Take the shots of another run's shots.json.")] = None,
-    source: Annotated[str | None, typer.Option(help="Labels in a high-resource language.")] = None,
-    source_lang: Annotated[str, typer.Option(help="Its language.", callback=_tag)] = "en",
-    source_limit: Annotated[int | None, typer.Option(help="Labels to take from it.", min=1)] = None,
-    target_share: Annotated[float, typer.Option(help="Share of target labels in each pass beside it.")] = 0.2,
-    pseudo: Annotated[
-        list[str] | None, typer.Option(help="Pseudo-labels that `lrc pseudo` wrote; {lang} as in --train; repeatable.")
-    ] = None,
-    pseudo_weight: Annotated[float, typer.Option(help="Share of pseudo-labels in each pass, below 1.")] = 0.5,
-    pseudo_limit: Annotated[int | None, typer.Option(help="Pseudo-labels to take.", min=1)] = None,
-    parallel: Parallel = None,
-    bitext: Bitext = None,
-    backbone: Annotated[str, typer.Option(help="builtin, a Hugging Face hub id, or a folder.")] = "builtin",
-    steps: Annotated[int | None, typer.Option(help="Optimiser steps; default by task and labels.", min=1)] = None,
-    epochs: Annotated[float | None, typer.Option(help="Passes over the labels, instead of --steps.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Examples a step; default by task.", min=1)] = None,
-    lr: Annotated[float | None, typer.Option(help="Peak learning rate; default by method and task.")] = None,
-    warmup: Annotated[
-        float | None, typer.Option(help="Share of the steps over which the rate rises; default by method and task.")
-    ] = None,
-    method: Annotated[
-        str,
-        typer.Option(
-            help="lrc, zero-shot, full, bias-only, lora, prompt-tuning, p-tuning, prefix-tuning or adapters; see the"
-            " page on methods."
-        ),
-    ] = "lrc",
-    prompt_length: Annotated[int | None, typer.Option(help="Soft prompt; default by method.", min=0)] = None,
-    prompt_init: Annotated[str, typer.Option(help="Where it starts: labels, vocabulary or text:WORDS.")] = "labels",
-    prompt_aside: Annotated[
-        float | None, typer.Option(help="Lower the logits of prefixes by so much at first; default by method.", min=0)
-    ] = None,
-    prompt_layers: Annotated[str, typer.Option(help="Layers with a prefix, as 7-12; default all.")] = "",
-    reparametrise: Annotated[bool, typer.Option("--reparametrise", help="Prefixes through a small network.")] = False,
-    lora_rank: Annotated[
-        int | None, typer.Option(help="Rank of LoRA in every linear layer; default by method.", min=0)
-    ] = None,
-    lora_kind: Annotated[str, typer.Option(help=f"{', '.join(lora_kinds())}.")] = "lora",
-    bottleneck: Annotated[int | None, typer.Option(help="Width of adapters; default by method.", min=0)] = None,
-    parallel_adapters: Annotated[bool, typer.Option("--parallel-adapters", help="Beside a layer, not behind.")] = False,
-    scaling: Annotated[bool, typer.Option("--scaling", help="Scale keys, values and feed-forward blocks.")] = False,
-    bias: Annotated[bool, typer.Option("--bias", help="Train the backbone's bias terms too.")] = False,
-    head: Annotated[
-        str, typer.Option(help="linear or question for questions, pooled or interaction for pairs; default the former.")
-    ] = "",
-    frozen_layers: Annotated[int, typer.Option(help="Lowest layers in which nothing is trained.", min=0)] = 0,
-    unfreezing: Annotated[
-        float, typer.Option(help="Share of the steps over which the layers join from the top down.")
-    ] = 0.0,
-    recipe: Annotated[
-        str, typer.Option(help="joint, staged, or stages such as pseudo:0.5,source+target:0.5.")
-    ] = "joint",
-    dropout: Annotated[bool, typer.Option("--dropout", help="The backbone's dropout while training.")] = False,
-    average: Annotated[float, typer.Option(help="Share of the last steps whose weights are averaged.")] = 0.0,
-    label_smoothing: Annotated[float, typer.Option(help="Share of the target mass spread over all labels.")] = 0.0,
-    layer_decay: Annotated[float, typer.Option(help="Factor of the rate from each layer to the one below.")] = 1.0,
-    soup: Annotated[int, typer.Option(help="Average so many runs of other seeds into one model.", min=1)] = 1,
-    align: Annotated[
-        list[str] | None,
-        typer.Option(help="Term of the alignment loss, NAME:WEIGHT[@LAYERS], or none; repeatable; default by method."),
-    ] = None,
-    align_ramp: Annotated[float, typer.Option(help="Share of the steps over which their weights rise.")] = 0.0,
-    align_learned: Annotated[bool, typer.Option("--align-learned", help="Learn their weights.")] = False,
-    unlabelled: Annotated[str | None, typer.Option(help="Text for the retention term: a file or folder.")] = None,
-    max_length: Annotated[int, typer.Option(help="Longest model input in tokens.", min=16)] = 256,
-    seed: Annotated[int, typer.Option(help="Of the weights, the batches and the draw.", min=0)] = 0,
-    draw_seed: Annotated[int | None, typer.Option(help="Of the draw, where it is another.", min=0)] = None,
-    draw_apart: Annotated[
-        bool, typer.Option("--draw-apart", help="Draw other shots in each language, where languages share ids.")
-    ] = False,
-    dev_every: Annotated[int, typer.Option(help="Score on dev every so many steps; 0: at the end.", min=0)] = 0,
-    device: Device = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
-    skip_bad: SkipBad = False,
-    resume: Annotated[Path | None, typer.Option(help="Go on with an interrupted run; takes no other option.")] = None,
-) -> None:
-    """Train soft prompts, LoRA and a task head on few labels; or what another method trains."""
-    from ..config.methods import method_settings
-    from ..config.settings import TrainSettings, split_columns, split_langs
-    from ..tasks.registry import find_task
-    from ..training import launch
-
-    if resume is not None:
-        launch.resume(resume)
-        return
-    if task is None:
-        raise typer.BadParameter("give a task, or --resume RUN", param_hint="--task")
-    kind = find_task(task).kind
-    given = dict(
-        shots=shots,
-        source=source,
-        lr=lr,
-        warmup=warmup,
-        prompt_length=prompt_length,
-        lora_rank=lora_rank,
-        bottleneck=bottleneck,
-        prompt_init=prompt_init,
-        prompt_aside=prompt_aside,
-        prompt_layers=prompt_layers,
-        reparametrise=reparametrise,
-        lora_kind=lora_kind,
-        parallel_adapters=parallel_adapters,
-        scaling=scaling,
-        bias=bias,
-        align=align or None,
-    )
-    settings = TrainSettings(
-        **method_settings(method, kind, given),
-        task=task,
-        kind=kind,
-        langs=split_langs(langs),
-        seed=seed,
-        draw_seed=seed if draw_seed is None else draw_seed,
-        draw_apart=draw_apart,
-        backbone=backbone,
-        data_dir=data_dir,
-        train=train,
-        dev=dev,
-        columns=split_columns(columns),
-        shots_file=str(shots_file) if shots_file else None,
-        ids=ids,
-        source_lang=source_lang,
-        source_limit=source_limit,
-        target_share=target_share,
-        pseudo=pseudo or None,
-        pseudo_weight=pseudo_weight,
-        pseudo_limit=pseudo_limit,
-        parallel=list(parallel) if parallel else [bitext] if bitext else None,
-        steps=steps or 0,
-        batch_size=batch_size or 0,
-        dev_every=dev_every,
-        head=head,
-        frozen_layers=frozen_layers,
-        unfreezing=unfreezing,
-        recipe=recipe,
-        dropout=dropout,
-        average=average,
-        label_smoothing=label_smoothing,
-        layer_decay=layer_decay,
-        soup=soup,
-        align_ramp=align_ramp,
-        align_learned=align_learned,
-        unlabelled=unlabelled,
-        max_length=max_length,
-        device=device,
-        precision=precision,
-        skip_bad=skip_bad,
-    )
-    launch.start(settings, out, epochs)
-
-
-@app.command()
+@app.command(cls=Command)
 def study(
     file: Annotated[Path, typer.Argument(help="The study file (TOML).", metavar="FILE")],
     out: Annotated[Path | None, typer.Option(help="Folder of the study; default studies/NAME.")] = None,
@@ -249,7 +72,7 @@ def study(
     run_study(file, out, dry_run, engine, workers)
 
 
-@app.command()
+@app.command(cls=Command)
 def report(
     study: Annotated[Path, typer.Argument(help="The study's folder.", metavar="STUDY")],
     out: Annotated[Path | None, typer.Option(help="Folder of the report; default STUDY/report.")] = None,
@@ -260,7 +83,7 @@ def report(
     report_study(study, out)
 
 
-@app.command("eval")
+@app.command("eval", cls=Command)
 def evaluate(
     path: Annotated[Path, typer.Argument(help="A run folder or a bundle.", metavar="RUN|BUNDLE")],
     langs: Langs = None,
@@ -277,7 +100,7 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Score a run or a bundle on test examples, by language."""
-    from ..config.settings import split_columns, split_langs
+    from ..config.asked import split_columns, split_langs
     from ..evaluation.evaluate import evaluate_path
 
     evaluate_path(
@@ -285,7 +108,7 @@ def evaluate(
     )
 
 
-@app.command()
+@app.command(cls=Command)
 def export(
     run: Annotated[
         list[Path], typer.Argument(help="Finished run folders; several share their backbone.", metavar="RUN...")
@@ -326,7 +149,7 @@ def export(
     data_dir: DataDir = None,
 ) -> None:
     """Compile runs into a bundle: lowered, exported, quantised, proved."""
-    from ..config.settings import split_langs
+    from ..config.asked import split_langs
     from ..errors import UserError
     from ..lowering.export import export_runs
     from ..lowering.ort_web import find_engine
@@ -358,7 +181,7 @@ def export(
     )
 
 
-@app.command()
+@app.command(cls=Command)
 def web(
     bundle: Annotated[Path, typer.Argument(help="A bundle.", metavar="BUNDLE")],
     out: Annotated[Path, typer.Option(help="Folder to write.")],
@@ -370,7 +193,7 @@ def web(
     web_folder(bundle, out, ort_web)
 
 
-@app.command()
+@app.command(cls=Command)
 def ask(
     bundle: Annotated[str, typer.Argument(help="A question-answering bundle.", metavar="BUNDLE")],
     question: Annotated[str, typer.Option("--question", "-q", help="The question.")],
@@ -389,7 +212,7 @@ def ask(
     typer.echo(runtime.ask(bundle, question, context, top_k, max_windows, as_json, lang))
 
 
-@app.command()
+@app.command(cls=Command)
 def compare(
     bundle: Annotated[str, typer.Argument(help="A paraphrase bundle.", metavar="BUNDLE")],
     first: Annotated[str, typer.Argument(metavar="A")],
@@ -403,12 +226,12 @@ def compare(
     typer.echo(runtime.compare(bundle, first, second, as_json, lang))
 
 
-@app.command()
+@app.command(cls=Command)
 def pseudo(
     source: Annotated[
         Path, typer.Argument(help="Text (.txt, .jsonl or a folder); for self questions, for codeswitch labels.")
     ],
-    lang: Annotated[str, typer.Option(help="Language of what is made.", callback=_tag)],
+    lang: Annotated[str, typer.Option(help="Language of what is made.", callback=check_tag)],
     out: Annotated[Path, typer.Option(help="JSONL file to write.")],
     generator: Annotated[
         str, typer.Option(help="spans, clozes, self, swaps, reorderings, roundtrips or codeswitch.")
@@ -425,7 +248,7 @@ def pseudo(
     skip_bad: SkipBad = False,
 ) -> None:
     """Make labelled examples from unlabelled text, unanswered questions or labels in another language."""
-    from ..config.settings import split_columns
+    from ..config.asked import split_columns
     from ..pseudo.make import Request, make
 
     files = [Path(name) for name in parallel or ([bitext] if bitext else [])]
@@ -447,7 +270,7 @@ def pseudo(
     make(request)
 
 
-@data_app.command("get")
+@data_app.command("get", cls=Command)
 def data_get(
     name: Annotated[str, typer.Argument(help="mlqa, xquad, pawsx, tydiqa, amqa or afriqa.", metavar="SET")],
     data_dir: DataDir = None,
@@ -462,10 +285,10 @@ def data_get(
     get(name, data_root(data_dir, exists=False), mirror, again, timeout)
 
 
-@data_app.command("check")
+@data_app.command("check", cls=Command)
 def data_check(
     files: Annotated[list[Path], typer.Argument(help="Files of labels, in any format.", metavar="FILE...")],
-    lang: Annotated[str | None, typer.Option(help="Their language; default by file name.", callback=_tag)] = None,
+    lang: Annotated[str | None, typer.Option(help="Their language; default by file name.", callback=check_tag)] = None,
     kind: Annotated[str | None, typer.Option(help="qa or paraphrase; default by columns.")] = None,
     columns: Columns = None,
     backbone: Annotated[str, typer.Option(help="Whose tokens to count; none for no counts.")] = "builtin",
@@ -479,7 +302,7 @@ def data_check(
     raise typer.Exit(print_check(files, lang, kind, columns, backbone, max_answer_length, fix, as_json))
 
 
-@app.command()
+@app.command(cls=Command)
 def bench(
     bundle: Annotated[str, typer.Argument(help="A bundle.", metavar="BUNDLE")],
     provider: Annotated[str, typer.Option(help="cpu, cuda or openvino.")] = "cpu",
@@ -492,7 +315,9 @@ def bench(
     typer.echo(runtime.bench(bundle, provider, preset, as_json))
 
 
-@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(
+    cls=Command, add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+)
 def serve(context: typer.Context) -> None:
     """Answer over HTTP, with a page to look at; takes the options of `lrc-runtime serve`."""
     from lrc_runtime import cli as runtime

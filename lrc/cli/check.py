@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from ..config.settings import split_columns
+from ..config.asked import split_columns
 from ..console import note
 from ..errors import UserError
 from ..tasks.check import Report, check

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import UserError
 from ..tasks.registry import QA
-from .settings import TrainSettings
+from .options import OPTIONS
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class Method:
     """What a method trains besides the task head, and how.
 
     Attributes:
-        name: As `--method` gives it.
+        name: As it is asked for.
         what: One line for people.
         lr: Default peak learning rates for questions and for pairs; the middle of the grid that a study searches.
         warmup: Default shares of a stage's steps over which the rate rises, for questions and for pairs.
@@ -114,13 +114,12 @@ def find_method(name: str) -> Method:
         UserError: If there is none of this name.
     """
     if name not in METHODS:
-        raise UserError(f"--method {name}: unknown method; choose one of {', '.join(METHODS)}")
+        raise UserError(f"`method` {name}: unknown method; choose one of {', '.join(METHODS)}")
     return METHODS[name]
 
 
 def _no_part(setting: str, value: Any, why: str) -> UserError:
-    flag = "--" + setting.replace("_", "-")
-    return UserError(f"{flag}{'' if value is True else f' {value}'}: {why}; leave it out")
+    return UserError(f"`{setting}`{'' if value is True else f' {value}'}: {why}; leave it out")
 
 
 def method_settings(name: str, kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,16 +156,17 @@ def method_settings(name: str, kind: str, given: Mapping[str, Any]) -> dict[str,
         # A comparison is with what people use, not with a mixture.
         for setting in ("prompt_length", "lora_rank", "bottleneck"):
             if chosen.get(setting) and not defaults[setting]:
-                raise _no_part(setting, chosen[setting], f"--method {name} has no such part")
+                raise _no_part(setting, chosen[setting], f"`method` {name} has no such part")
         for setting in ("prompt_aside", "prompt_layers", "reparametrise", "parallel_adapters", "scaling", "bias"):
             if chosen.get(setting):
-                raise _no_part(setting, chosen[setting], f"only --method {OWN} takes it")
+                raise _no_part(setting, chosen[setting], f"only `method` {OWN} takes it")
     for setting, part in _ABOUT.items():
         value = chosen.get(setting)
-        if value not in (None, getattr(TrainSettings, setting)) and not chosen.get(part, defaults[part]):
-            raise _no_part(setting, value, f"there is nothing it is about without --{part.replace('_', '-')}")
+        usual = (None, OPTIONS[setting].default, defaults.get(setting))
+        if value and value not in usual and not chosen.get(part, defaults[part]):
+            raise _no_part(setting, value, f"there is nothing it is about without `{part}`")
     if method.source_only:
         if not chosen.get("source"):
-            raise UserError(f"--method {name}: learns from source labels alone; give them with --source FILE")
+            raise UserError(f"`method` {name}: learns from source labels alone; give them with `source`")
         chosen["shots"] = 0
     return defaults | chosen

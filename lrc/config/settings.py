@@ -2,17 +2,14 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from lrc_runtime.languages import check_lang
-
-from ..data.identity import AUTO, ROWS
 from ..errors import UserError
+from .migration import migrated
+from .options import BUILTIN
 
 FORMAT_VERSION = 1
-# The backbone of the `offline` extra.
-BUILTIN = "builtin"
 
 # Settings that name a file or folder, and those that name several.
 _PATHS = ("data_dir", "train", "dev", "shots_file", "source", "unlabelled")
@@ -22,6 +19,8 @@ _PATH_LISTS = ("pseudo", "parallel")
 @dataclass
 class TrainSettings:
     """Everything that a training run depends on besides its data's content.
+
+    What was asked for and its defaults are those of `lrc.config.options`; `lrc.config.resolve` makes these of them.
 
     Attributes:
         task: Name of the task.
@@ -93,65 +92,65 @@ class TrainSettings:
     kind: str
     langs: list[str]
     shots: int
-    method: str = "lrc"
-    seed: int = 0
-    draw_seed: int = 0
-    draw_apart: bool = False
-    backbone: str = BUILTIN
-    fingerprint: str = ""
-    data_dir: str | None = None
-    train: str | None = None
-    dev: str | None = None
-    columns: dict[str, str] | None = None
-    shots_file: str | None = None
-    ids: str = AUTO
-    source: str | None = None
-    source_lang: str = "en"
-    source_limit: int | None = None
-    target_share: float = 0.2
-    pseudo: list[str] | None = None
-    pseudo_weight: float = 0.5
-    pseudo_limit: int | None = None
-    parallel: list[str] | None = None
-    steps: int = 0
-    batch_size: int = 16
-    lr: float = 1e-3
-    weight_decay: float = 0.01
-    warmup: float = 0.1
-    prompt_length: int = 8
-    prompt_init: str = "labels"
-    prompt_aside: float = 0.0
-    prompt_layers: str = ""
-    reparametrise: bool = False
-    lora_rank: int = 16
-    lora_kind: str = "lora"
-    bottleneck: int = 0
-    parallel_adapters: bool = False
-    scaling: bool = False
-    bias: bool = False
-    head: str = ""
-    frozen_layers: int = 0
-    unfreezing: float = 0.0
-    recipe: str = "joint"
-    dropout: bool = False
-    average: float = 0.0
-    label_smoothing: float = 0.0
-    layer_decay: float = 1.0
-    align: list[str] = field(default_factory=list)
-    align_ramp: float = 0.0
-    align_learned: bool = False
-    unlabelled: str | None = None
-    max_length: int = 256
-    stride: int = 64
-    max_question_length: int = 64
-    max_answer_length: int = 30
-    soup: int = 1
-    device: str = "cpu"
-    precision: str = "fp32"
-    dev_every: int = 0
-    dev_limit: int = 64
-    skip_bad: bool = False
-    versions: dict[str, str] = field(default_factory=dict)
+    method: str
+    seed: int
+    draw_seed: int
+    draw_apart: bool
+    backbone: str
+    fingerprint: str
+    data_dir: str | None
+    train: str | None
+    dev: str | None
+    columns: dict[str, str] | None
+    shots_file: str | None
+    ids: str
+    source: str | None
+    source_lang: str
+    source_limit: int | None
+    target_share: float
+    pseudo: list[str] | None
+    pseudo_weight: float
+    pseudo_limit: int | None
+    parallel: list[str] | None
+    steps: int
+    batch_size: int
+    lr: float
+    weight_decay: float
+    warmup: float
+    prompt_length: int
+    prompt_init: str
+    prompt_aside: float
+    prompt_layers: str
+    reparametrise: bool
+    lora_rank: int
+    lora_kind: str
+    bottleneck: int
+    parallel_adapters: bool
+    scaling: bool
+    bias: bool
+    head: str
+    frozen_layers: int
+    unfreezing: float
+    recipe: str
+    dropout: bool
+    average: float
+    label_smoothing: float
+    layer_decay: float
+    align: list[str]
+    align_ramp: float
+    align_learned: bool
+    unlabelled: str | None
+    max_length: int
+    stride: int
+    max_question_length: int
+    max_answer_length: int
+    soup: int
+    device: str
+    precision: str
+    dev_every: int
+    dev_limit: int
+    skip_bad: bool
+    versions: dict[str, str]
 
     def to_json(self) -> dict[str, Any]:
         """Returns the settings as they are saved."""
@@ -195,45 +194,13 @@ class TrainSettings:
         if document.get("format") != "lrc-run" or document.get("format_version") != FORMAT_VERSION:
             raise UserError(f"{where}: not the settings of a run that this version of lrc reads; train it again")
         values = {name: value for name, value in document.items() if name not in ("format", "format_version")}
-        # Runs of one alignment term gave its weight alone.
-        weight = values.pop("align_weight", 0)
-        if weight:
-            values["align"] = [f"cosine:{weight}"]
-        # Runs that know no seed of the draw drew by their own.
-        values.setdefault("draw_seed", values.get("seed", 0))
-        # Runs of before took the number of a row for its id.
-        values.setdefault("ids", ROWS)
+        values = migrated(values)
         known = {item.name for item in fields(cls)}
-        if not set(values) <= known:
-            raise UserError(f"{where}: unknown settings {sorted(set(values) - known)}; train the run again")
+        if unknown := sorted(set(values) - known):
+            raise UserError(
+                f"{where}: this version of lrc does not know the settings {', '.join(unknown)}; train the run again"
+            )
         try:
             return cls(**values)
         except TypeError as error:
             raise UserError(f"{where}: {error}; train the run again") from error
-
-
-def split_langs(text: str | None) -> list[str]:
-    """Splits `--langs`; an empty list stands for the default.
-
-    Raises:
-        InputError: If one is no language tag.
-    """
-    langs = list(dict.fromkeys(lang.strip() for lang in (text or "").split(",") if lang.strip()))
-    for lang in langs:
-        check_lang(lang, "--langs")
-    return langs
-
-
-def split_columns(text: str | None) -> dict[str, str] | None:
-    """Splits `--columns`, as `context=passage,answer=antwort`.
-
-    Raises:
-        UserError: If a part is not of the form name=column.
-    """
-    if text is None:
-        return None
-    parts = [part.partition("=") for part in text.split(",")]
-    for name, sign, column in parts:
-        if not (name.strip() and sign and column.strip()):
-            raise UserError(f"--columns {text}: expected name=column, such as context=passage,answer=antwort")
-    return {name.strip(): column.strip() for name, _, column in parts}

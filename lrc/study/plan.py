@@ -1,14 +1,15 @@
 """A study file (TOML) and the runs it plans."""
 
 import itertools
-import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..config.asked import check, known_only, over, read_toml, split_langs, with_preset
 from ..config.methods import method_settings
-from ..config.settings import TrainSettings, split_langs
+from ..config.options import OPTIONS
+from ..config.resolve import resolve
 from ..errors import UserError
 from ..files import read_json
 from ..tasks.registry import check_langs, find_task
@@ -23,9 +24,10 @@ KINDS = ("main", "shots", "stability", "pseudo", "ablation")
 _KEYS = ("name", "kind", "settings", "vary", "variant", "test", "search", "keep_weights")
 _TEST_KEYS = ("langs", "limit", "data")
 _SEARCH_KEYS = ("lr", "shots", "seed")
-# What a run resolves for itself, or the study for it.
-_RESOLVED = ("kind", "fingerprint", "versions")
-_SETTINGS = {item.name for item in fields(TrainSettings)} - set(_RESOLVED)
+# Options of a run; its folder is the study's to name.
+_SETTINGS = set(OPTIONS) - {"out"}
+# Those whose defaults are written out in the plan.
+_WRITTEN = ("method", "shots", "seed", "device", "precision")
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Cell:
     Attributes:
         name: Of its folder.
         variant: Name of the variant; empty where the study has none.
-        settings: Of the run, as `TrainSettings` takes them.
+        settings: Options of the run, with what its method brings, and its kind.
         test_langs: Languages to test on.
         limit: Test examples a language; None for all.
         test_data: Pattern of own test files; None for the task's own.
@@ -84,34 +86,33 @@ def read_study(path: Path) -> Study:
     Raises:
         UserError: If it cannot be read, or names an unknown method, task, language or setting.
     """
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not TOML ({error})") from error
-    _known(path, "", document, _KEYS)
-    _known(path, "[test] ", document.get("test", {}), _TEST_KEYS)
-    _known(path, "[search] ", document.get("search", {}), _SEARCH_KEYS)
+    document = read_toml(path)
+    known_only(document, _KEYS, f"{path}: ")
+    known_only(document.get("test", {}), _TEST_KEYS, f"{path}: [test] ")
+    known_only(document.get("search", {}), _SEARCH_KEYS, f"{path}: [search] ")
     kind = document.get("kind", "main")
     if kind not in KINDS:
         raise UserError(f"{path}: kind = {kind!r}: choose one of {', '.join(KINDS)}")
-    fixed, vary = document.get("settings", {}), document.get("vary", {})
+    fixed, varied = document.get("settings", {}), document.get("vary", {})
     variants = document.get("variant", [{}])
-    for where, table in (("[settings] ", fixed), ("[vary] ", vary)):
-        _known(path, where, table, _SETTINGS)
+    for where, table in (("[settings] ", fixed), ("[vary] ", varied)):
+        known_only(table, _SETTINGS, f"{path}: {where}")
+    fixed = check(fixed, f"{path}: [settings] ")
     for table in variants:
-        _known(path, "[[variant]] ", table, {"name", *_SETTINGS})
+        known_only(table, {"name", *_SETTINGS}, f"{path}: [[variant]] ")
         if len(variants) > 1 and not table.get("name"):
             raise UserError(f"{path}: [[variant]] without a name; give each one")
-    for name, values in vary.items():
+    vary = {}
+    for name, values in varied.items():
         if not isinstance(values, list) or not values:
             raise UserError(f"{path}: [vary] {name} = {values!r}: must be a list, such as [0, 1, 2]")
+        vary[name] = [check({name: value}, f"{path}: [vary] ")[name] for value in values]
     cells = []
     for table in variants:
-        changes = {name: value for name, value in table.items() if name != "name"}
+        own = {name: value for name, value in table.items() if name != "name"}
+        changes = check(own, f"{path}: [[variant]] ")
         for values in itertools.product(*vary.values()):
-            given = {**fixed, **dict(zip(vary, values, strict=True)), **changes}
+            given = over(over(fixed, dict(zip(vary, values, strict=True))), changes)
             cells.append(_cell(path, document, str(table.get("name", "")), given))
     if "search" in document and any("lr" in table for table in (fixed, vary, *variants)):
         raise UserError(f"{path}: names lr although [search] chooses it; take one of the two out")
@@ -144,28 +145,27 @@ def _cell(path: Path, document: Mapping[str, Any], variant: str, given: Mapping[
         raise UserError(f'{path}: names no task; write task = "xquad" in [settings]')
     try:
         task = find_task(given["task"])
-        langs = given.get("langs", "")
-        langs = split_langs(langs) if isinstance(langs, str) else list(langs)
+        asked, given = given, with_preset(given)
+        langs = given.get("langs", [])
         test = document.get("test", {})
-        test_langs = list(test.get("langs", langs))
+        test_langs = split_langs(test["langs"], "langs") if "langs" in test else langs
         langs, test_langs = check_langs(task, langs), check_langs(task, test_langs)
-        settings = {"shots": 64, "seed": 0, "batch_size": 0, "device": "auto", "precision": "auto", **given}
+        settings = {name: OPTIONS[name].default for name in _WRITTEN} | given
         settings.setdefault("draw_seed", settings["seed"])
         if "pseudo" in settings:
             # Self-labels come from a run of the same draw, so every seed has a file of its own.
-            files = [settings["pseudo"]] if isinstance(settings["pseudo"], str) else settings["pseudo"]
-            settings["pseudo"] = [str(file).replace("{seed}", str(settings["seed"])) for file in files]
-        settings |= method_settings(settings.pop("method", "lrc"), task.kind, settings)
+            settings["pseudo"] = [file.replace("{seed}", str(settings["seed"])) for file in settings["pseudo"]]
+        settings |= method_settings(settings["method"], task.kind, settings)
         settings |= {"langs": langs, "kind": task.kind}
-        TrainSettings(**settings)
-    except (UserError, TypeError) as error:
+        resolve(options_of(settings))
+    except UserError as error:
         raise UserError(f"{path}: {error}") from error
     parts = [settings["method"], task.name, "+".join(langs), settings["shots"], f"s{settings['seed']}"]
     if settings["draw_seed"] != settings["seed"]:
         parts.append(f"d{settings['draw_seed']}")
     # What else is varied tells runs apart by its value.
     usual = ("method", "task", "langs", "shots", "seed", "draw_seed")
-    parts += [f"{name}={settings[name]}" for name in document.get("vary", {}) if name not in usual]
+    parts += [f"{name}={settings.get(name, asked[name])}" for name in document.get("vary", {}) if name not in usual]
     if variant:
         parts.insert(0, variant)
     name = prefix + "-".join(str(part).replace("/", "_").replace(" ", "_") for part in parts)
@@ -191,7 +191,7 @@ def _search(path: Path, document: Mapping[str, Any], cells: list[Cell]) -> dict[
         if key in planned:
             continue
         seed = search.get("seed", 1000)
-        given = {**cell.settings, "seed": seed, "draw_seed": seed}
+        given = {**options_of(cell.settings), "seed": seed, "draw_seed": seed}
         if "shots" in search and cell.settings["shots"]:
             given["shots"] = search["shots"]
         planned[key] = [
@@ -205,9 +205,6 @@ def _search(path: Path, document: Mapping[str, Any], cells: list[Cell]) -> dict[
     return planned
 
 
-def _known(path: Path, where: str, table: Any, known: Any) -> None:
-    if not isinstance(table, dict):
-        raise UserError(f"{path}: {where.strip()}: must be a table")
-    unknown = sorted(set(table) - set(known))
-    if unknown:
-        raise UserError(f"{path}: {where}{', '.join(unknown)}: unknown; known are {', '.join(sorted(known))}")
+def options_of(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns of the settings of a planned run those that can be asked for."""
+    return {name: value for name, value in settings.items() if name in OPTIONS}

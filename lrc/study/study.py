@@ -133,7 +133,9 @@ def _as_begun(folder: Path, cells: Sequence[Cell]) -> None:
 
 
 def _flat(cell: dict[str, Any]) -> dict[str, Any]:
-    return {**cell, **cell["settings"], "settings": None}
+    flat = {**cell, **cell["settings"], "settings": None}
+    # Studies of before wrote 0 where the task decides.
+    return {name: value for name, value in flat.items() if (name, value) != ("batch_size", 0)}
 
 
 def _run_all(

@@ -13,7 +13,6 @@ import torch
 from lrc_runtime.errors import LrcError
 
 from .. import run_folder
-from ..config.settings import TrainSettings
 from ..data.examples import BadExamples
 from ..data.shots import sample
 from ..errors import UserError
@@ -22,7 +21,7 @@ from ..evaluation.scoring import main_score, score_examples, summarise, torch_an
 from ..files import read_json, write_json
 from ..tasks.registry import find_task
 from ..training.launch import resume, start
-from .plan import CELL, RESULT, Cell
+from .plan import CELL, RESULT, Cell, options_of
 from .results import Row
 
 _RUN = "run"
@@ -50,7 +49,7 @@ def run_cell(folder: Path, cell: Cell) -> Row:
     run = folder / _RUN
     try:
         if not run.exists():
-            start(TrainSettings(**cell.settings), run, None)
+            start({**options_of(cell.settings), "out": run})
         elif not (run / run_folder.ADAPTER).is_file():
             resume(run)
         _test(run, cell, row)

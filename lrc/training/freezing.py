@@ -169,8 +169,6 @@ def check_freezing(settings: TrainSettings, count: int) -> None:
     """
     if settings.frozen_layers >= count:
         raise UserError(f"--frozen-layers {settings.frozen_layers}: the backbone has {count} layers; freeze fewer")
-    if not 0 <= settings.unfreezing < 1:
-        raise UserError(f"--unfreezing {settings.unfreezing}: must be a share of the steps, at least 0 and below 1")
     parts = chosen(settings)
     if settings.frozen_layers and parts and not any(part.in_layers for part in parts):
         raise UserError(

@@ -123,8 +123,6 @@ def read_files(
 
 
 def _read_source(task: Task, settings: TrainSettings, bad: BadExamples) -> list[Example]:
-    if not 0 < settings.target_share < 1:
-        raise UserError(f"--target-share {settings.target_share}: must be above 0 and below 1")
     if not settings.source:
         return []
     examples = read_source(task, settings.source, settings.source_lang, bad, None, "train", settings.ids)
@@ -133,8 +131,6 @@ def _read_source(task: Task, settings: TrainSettings, bad: BadExamples) -> list[
 
 
 def _read_pseudo(task: Task, settings: TrainSettings, bad: BadExamples) -> list[Example]:
-    if not 0 < settings.pseudo_weight < 1:
-        raise UserError(f"--pseudo-weight {settings.pseudo_weight}: must be above 0 and below 1")
     examples: list[Example] = []
     for pattern in settings.pseudo or []:
         # One file may hold several languages, so unlike --train a pattern without {lang} is read once.

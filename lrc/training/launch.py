@@ -1,16 +1,17 @@
 """Starts and resumes training runs: resolves the settings, makes the run folder, shows the progress."""
 
-import math
 import time
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from .. import run_folder
 from ..backbones.load import load_backbone
+from ..config.asked import check, with_preset
+from ..config.resolve import resolve
 from ..config.settings import TrainSettings
 from ..console import note, progress, score_table, tell
-from ..data.identity import AUTO, SHARED
 from ..devices import pick_device, pick_precision
 from ..errors import UserError
 from ..files import claimed, read_json, replace_folder, write_json
@@ -20,31 +21,29 @@ from .labels import TrainingData, prepare
 from .soup import check_soup, finish_soup, unfinished
 from .trainer import Trainer
 
-# torch takes seeds of 64 bits, and each step of dropout has one of its own above that of the run.
-_LARGEST_SEED = 2**32 - 1
 _VERSIONS = ("torch", "transformers", "peft", "tokenizers", "numpy")
 
 
-def start(settings: TrainSettings, out: Path | None, epochs: float | None) -> None:
+def start(asked: Mapping[str, Any]) -> None:
     """Trains a new run.
 
     Args:
-        settings: As the command line gave them; `auto` and 0 stand for what is resolved here.
-        out: The run folder, which must not exist.
-        epochs: Passes over the labels, where the steps are not given.
+        asked: Options by name, see `lrc.config.options`.
 
     Raises:
-        UserError: If anything that the settings name cannot be used.
+        UserError: If anything that they name cannot be used.
     """
+    given = with_preset(check(asked))
+    settings = resolve(given)
     resolve_langs(settings)
     settings.device = pick_device(settings.device)
     settings.precision = pick_precision(settings.precision, settings.device)
-    _check_numbers(settings, epochs)
-    folder = out or Path("runs") / f"{settings.task}-{'-'.join(settings.langs)}-{settings.shots}-s{settings.seed}"
+    usual = Path("runs") / f"{settings.task}-{'-'.join(settings.langs)}-{settings.shots}-s{settings.seed}"
+    folder = Path(given.get("out", usual))
     with claimed(folder):
         if folder.exists():
             raise UserError(f"--out {folder}: exists already; name a new folder, or go on with --resume {folder}")
-        _start(settings, folder, epochs)
+        _start(settings, folder, given.get("epochs"))
 
 
 def _start(settings: TrainSettings, folder: Path, epochs: float | None) -> None:
@@ -139,17 +138,6 @@ def _show_outcome(metrics: dict[str, Any], data: TrainingData, settings: TrainSe
         note(f"warning: {sign}")
 
 
-def _check_numbers(settings: TrainSettings, epochs: float | None) -> None:
-    for name, value in (("--lr", settings.lr), ("--epochs", epochs or 1.0)):
-        if not (math.isfinite(value) and value > 0):
-            raise UserError(f"{name} {value}: must be a positive number")
-    for name, seed in (("--seed", settings.seed), ("--draw-seed", settings.draw_seed)):
-        if not 0 <= seed <= _LARGEST_SEED:
-            raise UserError(f"{name} {seed}: must be a whole number from 0 to {_LARGEST_SEED}")
-    if settings.ids not in (AUTO, SHARED):
-        raise UserError(f"--ids {settings.ids}: choose {AUTO} or {SHARED}")
-
-
 def resolve_langs(settings: TrainSettings) -> None:
     """Checks the languages; without any, takes those that the data folder has.
 
@@ -174,8 +162,6 @@ def _resolve_steps(settings: TrainSettings, data: TrainingData, epochs: float | 
     settings.batch_size = settings.batch_size or (8 if is_qa else 32)
     labels = len(data.target) + len(data.source) + len(data.pseudo)
     if epochs is not None:
-        if settings.steps:
-            raise UserError("--steps and --epochs: give one of the two")
         settings.steps = max(1, round(epochs * labels / settings.batch_size))
     if not settings.steps:
         settings.steps = default_steps(is_qa, bool(data.source or data.pseudo))

@@ -14,13 +14,12 @@ import pytest
 import typer
 
 from lrc.cli.app import app
-from lrc.config.settings import TrainSettings
 from lrc.data.examples import BadExamples
 from lrc.data.readers import read_questions
 from lrc.study.plan import read_study
 from lrc.training.labels import draw_labels
 from lrc_runtime import cli as runtime
-from tests.conftest import ROOT, data_dir, lrc, ort_web_or_skip
+from tests.conftest import ROOT, data_dir, lrc, ort_web_or_skip, settings_of
 from tests.runtime.serve.server import start
 
 # Where `lrc serve` listens unless told otherwise.
@@ -237,7 +236,7 @@ def test_source_labels_of_the_method_are_joined(tmp_path: Path) -> None:
 def test_unseen_questions_are_no_shots(tmp_path: Path) -> None:
     data = data_dir()
     run([str(ROOT / "benchmarks" / "method" / "inputs.py"), "unseen", "unseen", "1"], tmp_path)
-    settings = TrainSettings("mlqa", "qa", ["ar", "en", "hi", "zh"], shots=64, seed=1, draw_seed=1, data_dir=str(data))
+    settings = settings_of(task="mlqa", langs=["ar", "en", "hi", "zh"], seed=1, data_dir=data)
     shots = {example.id for group in draw_labels(settings, BadExamples(False))[0].values() for example in group}
     for lang in ("ar", "hi", "zh"):
         every = read_questions(

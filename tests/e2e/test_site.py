@@ -11,6 +11,8 @@ import pytest
 import typer
 
 from lrc.cli.app import app
+from lrc.config.options import OPTIONS
+from lrc.config.presets import PRESETS
 from lrc_runtime import __all__ as public
 from lrc_runtime import cli as runtime
 from tests.conftest import ROOT
@@ -92,6 +94,8 @@ def test_reference_holds_every_command_option_and_public_name(site: Path, pages:
             for parameter in of.params:
                 for option in parameter.opts if parameter.param_type_name == "option" else []:
                     assert re.search(rf"(^|, ){option}\b", text, flags=re.M), option
+    options = pages[(site / "docs" / "reference" / "options.html").resolve()].text.split()
+    assert set(OPTIONS) <= set(options) and set(PRESETS) <= set(options)
     for name, parser in runtime.command_line()[1].items():
         assert f"lrc-runtime-{name}" in commands.anchors and parser.format_help() in text
     assert {f"lrc_runtime.{name}" for name in public} <= pages[(site / "docs/reference/python.html").resolve()].anchors

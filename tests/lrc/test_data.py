@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from lrc.config.settings import TrainSettings
 from lrc.data.distractors import add_distractors
 from lrc.data.examples import BadExamples, Pair, Question
 from lrc.data.parallel import read_parallel
@@ -15,7 +14,7 @@ from lrc.data.shots import draw, remainder, sample
 from lrc.errors import UserError
 from lrc.tasks.registry import TASKS, read_labelled, read_test
 from lrc.training.labels import TrainingData, draw_labels, prepare
-from tests.conftest import EXAMPLES, LANGS, data_dir, lrc
+from tests.conftest import EXAMPLES, LANGS, data_dir, lrc, settings_of
 
 
 def squad(context: str, text: str, start: int, identity: str = "q1") -> dict:
@@ -199,9 +198,7 @@ def test_distractors_move_answers_with_their_text() -> None:
 
 def prepared(seed: int, apart: bool) -> TrainingData:
     return prepare(
-        TrainSettings(
-            task="qa",
-            kind="qa",
+        settings_of(
             langs=["hi", "zh"],
             shots=12,
             draw_seed=seed,
@@ -226,7 +223,7 @@ def test_dev_examples_are_others_in_each_language() -> None:
 
 
 def test_dev_examples_need_no_file_but_that_of_the_labels() -> None:
-    settings = TrainSettings("qa", "qa", ["hi", "zh"], 4, train=str(EXAMPLES / "qa.{lang}.json"), dev_limit=12)
+    settings = settings_of(langs=["hi", "zh"], shots=4, train=str(EXAMPLES / "qa.{lang}.json"), dev_limit=12)
     gone = replace(settings, source="gone.json", pseudo=["gone.jsonl"])
     with pytest.raises(UserError, match="gone"):
         prepare(gone)
@@ -238,9 +235,7 @@ def test_dev_examples_need_no_file_but_that_of_the_labels() -> None:
 def test_own_dev_examples_are_the_same_for_every_seed() -> None:
     def dev(seed: int) -> dict[str, list[str]]:
         pattern = str(EXAMPLES / "qa.{lang}.json")
-        settings = TrainSettings(
-            "qa", "qa", ["hi", "zh"], shots=4, draw_seed=seed, train=pattern, dev=pattern, dev_limit=12
-        )
+        settings = settings_of(langs=["hi", "zh"], shots=4, draw_seed=seed, train=pattern, dev=pattern, dev_limit=12)
         return {lang: [example.id for example in group] for lang, group in prepare(settings).dev.items()}
 
     assert dev(0) == dev(1)
@@ -257,10 +252,9 @@ def test_dev_pairs_have_both_labels_beside_shots_of_any_draw(tmp_path: Path) -> 
         rows = "".join(f"{number}\tगंगा {number}\tनदी {number}\t{int(number % 10 < 1)}\n" for number in range(1000))
         (tmp_path / f"{lang}.tsv").write_text("id\tsentence1\tsentence2\tlabel\n" + rows, encoding="utf-8")
     for seed in (0, 1):
-        settings = TrainSettings(
-            "paraphrase",
-            "paraphrase",
-            ["hi", "zh"],
+        settings = settings_of(
+            task="paraphrase",
+            langs=["hi", "zh"],
             shots=64,
             draw_seed=seed,
             draw_apart=True,

@@ -105,7 +105,7 @@ def test_settings_that_freeze_too_much(tiny: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     for options, words in (
         (("--frozen-layers", 2), "--frozen-layers 2: the backbone has 2 layers"),
-        (("--unfreezing", 1), "--unfreezing 1.0: must be a share"),
+        (("--unfreezing", 1), "--unfreezing 1.0: must be a number at least 0 and below 1"),
         (("--frozen-layers", 1, "--method", "prompt-tuning"), "trains nothing in the layers"),
     ):
         assert words in refused(*tiny_arguments(tiny, out, "qa", *options))

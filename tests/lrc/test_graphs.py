@@ -7,13 +7,12 @@ import torch
 from torch import nn
 
 from lrc.backbones.load import load_backbone
-from lrc.config.settings import TrainSettings
 from lrc.data.examples import Question
 from lrc.model import INPUTS, TaskModel, build_model
 from lrc.run_folder import load_run, text_encoder
 from lrc.training.batching import build_features, collate
 from lrc.training.cuda_graphs import EncoderGraphs
-from tests.conftest import train_tiny
+from tests.conftest import settings_of, train_tiny
 
 TEXTS = [
     ("विश्व में सबसे ऊँचा पर्वत कौन सा है?", "एवरेस्ट विश्व का सबसे ऊँचा पर्वत है।", "एवरेस्ट"),
@@ -24,7 +23,7 @@ TEXTS = [
 
 
 def model_and_batches(tiny: Path) -> tuple[TaskModel, list[dict[str, torch.Tensor]]]:
-    settings = TrainSettings("qa", "qa", ["hi"], 4, backbone=str(tiny), lora_rank=4, prompt_length=3)
+    settings = settings_of(backbone=str(tiny), lora_rank=4, prompt_length=3)
     backbone = load_backbone(str(tiny))
     encoder = text_encoder(backbone, settings)
     questions = [

@@ -7,12 +7,11 @@ import pytest
 import torch
 
 from lrc.backbones.load import load_backbone
-from lrc.config.methods import METHODS, method_settings
-from lrc.config.settings import TrainSettings
+from lrc.config.methods import METHODS
 from lrc.lowering.lower import lower
 from lrc.model import build_model
 from lrc.run_folder import load_run, read_settings
-from tests.conftest import EXAMPLES, assert_same_scores, lrc, train_tiny
+from tests.conftest import EXAMPLES, assert_same_scores, lrc, settings_of, train_tiny
 from tests.lrc.test_cli import refused
 
 IDS = torch.tensor([[0, 40, 50, 60, 2], [0, 70, 2, 1, 1]])
@@ -60,7 +59,7 @@ def test_a_bundle_of_any_method_scores_as_its_run(method: str, tiny: Path, tmp_p
 
 @pytest.mark.parametrize("method", ["prompt-tuning", "p-tuning"])
 def test_prompts_in_the_input_shift_nothing(method: str, tiny_types: Path) -> None:
-    settings = TrainSettings("qa", "qa", ["hi"], 1, **method_settings(method, "qa", {}))
+    settings = settings_of(method=method)
     batch = {"input_ids": IDS, "attention_mask": MASK}
     types = torch.tensor([[0, 0, 1, 1, 1], [0, 1, 1, 0, 0]])
     model = build_model(load_backbone(str(tiny_types)), settings, batch)
@@ -79,7 +78,7 @@ def test_prompts_in_the_input_shift_nothing(method: str, tiny_types: Path) -> No
 
 def test_adapters_start_as_the_identity(tiny: Path) -> None:
     plain = load_backbone(str(tiny)).encoder
-    settings = TrainSettings("qa", "qa", ["zh"], 1, **method_settings("adapters", "qa", {}))
+    settings = settings_of(method="adapters")
     model = build_model(load_backbone(str(tiny)), settings, {"input_ids": IDS, "attention_mask": MASK})
     with torch.inference_mode():
         expected = plain(input_ids=IDS, attention_mask=MASK).last_hidden_state

@@ -8,7 +8,6 @@ from safetensors.torch import load_file
 
 from lrc.adapters import prefix
 from lrc.backbones.load import load_backbone
-from lrc.config.settings import TrainSettings
 from lrc.data.examples import BadExamples, Question
 from lrc.data.readers import read_questions
 from lrc.errors import UserError
@@ -18,7 +17,7 @@ from lrc.run_folder import load_run
 from lrc.training.batching import build_features, collate, locate, schedule
 from lrc_runtime.encoding import TextEncoder
 from lrc_runtime.manifest import Windowing
-from tests.conftest import EXAMPLES, make_tokenizer, train_tiny
+from tests.conftest import EXAMPLES, make_tokenizer, settings_of, train_tiny
 
 IDS = torch.tensor([[0, 40, 50, 60, 2], [0, 70, 2, 1, 1]])
 MASK = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
@@ -98,9 +97,7 @@ def test_lowered_module_is_plain_and_equal(fixture: str, request: pytest.Fixture
 def test_only_what_lrc_added_is_trained(tiny: Path) -> None:
     backbone = load_backbone(str(tiny))
     frozen = {name: value.clone() for name, value in backbone.encoder.state_dict().items()}
-    model = build_model(
-        backbone, TrainSettings("qa", "qa", ["de"], 1), {"input_ids": IDS, "attention_mask": MASK}
-    ).train(False)
+    model = build_model(backbone, settings_of(), {"input_ids": IDS, "attention_mask": MASK}).train(False)
     names = set(model.trained_state())
     assert all(".prefix." in name or "lora_" in name or name.startswith("head.") for name in names)
     assert sum(".prefix." in name for name in names) == 4

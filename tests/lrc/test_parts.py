@@ -1,5 +1,6 @@
 """Parts of lrc's own method: prompts and adapters of every kind, alone and together, start gently and fold exactly."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,10 @@ from lrc.adapters.bottleneck import BottleneckAdapter
 from lrc.adapters.prefix import ReparametrisedPrefix
 from lrc.adapters.scaling import ScaledLinear
 from lrc.backbones.load import load_backbone
-from lrc.config.settings import TrainSettings
 from lrc.lowering.lower import lower
 from lrc.model import TaskModel, build_model
 from lrc.run_folder import load_run
-from tests.conftest import assert_same_scores, lrc, tiny_arguments, train_tiny
+from tests.conftest import assert_same_scores, lrc, settings_of, tiny_arguments, train_tiny
 from tests.lrc.test_cli import refused
 
 IDS = torch.tensor([[0, 40, 50, 60, 2], [0, 70, 2, 1, 1]])
@@ -25,7 +25,7 @@ EVERYTHING = ("--reparametrise", "--bottleneck", "4", "--parallel-adapters", "--
 
 
 def built(backbone: Path, **changes: Any) -> TaskModel:
-    settings = TrainSettings("qa", "qa", ["hi"], 1, **changes)
+    settings = replace(settings_of(**changes), prompt_aside=changes.get("prompt_aside", 0.0))
     return build_model(load_backbone(str(backbone)), settings, BATCH)
 
 

@@ -6,15 +6,13 @@ import pytest
 import torch
 
 from lrc.backbones.load import load_backbone
-from lrc.config.methods import method_settings
-from lrc.config.settings import TrainSettings
 from lrc.errors import UserError
 from lrc.model import build_model, task_loss
 from lrc.run_folder import load_run
 from lrc.training import freezing
 from lrc.training.optim import WeightAverage, parameter_groups
 from lrc.training.stages import parse_recipe, stage_rate
-from tests.conftest import EXAMPLES, tiny_arguments, train_tiny
+from tests.conftest import EXAMPLES, settings_of, tiny_arguments, train_tiny
 from tests.lrc.test_cli import refused
 from tests.lrc.test_freezing import interrupt_and_resume, weights
 
@@ -103,7 +101,7 @@ def test_the_share_of_the_target_can_be_chosen(tiny: Path, tmp_path: Path) -> No
 
 
 def test_lower_layers_learn_more_slowly(tiny: Path) -> None:
-    settings = TrainSettings("qa", "qa", ["hi"], 1, **method_settings("full", "qa", {"lr": 0.5}), layer_decay=0.5)
+    settings = settings_of(method="full", lr=0.5, layer_decay=0.5)
     model = build_model(load_backbone(str(tiny)), settings)
     rates = {id(value): group["lr"] for group in parameter_groups(model, settings) for value in group["params"]}
     for name, value in model.trained_state().items():
@@ -133,10 +131,10 @@ def test_smoothing_spreads_mass_over_allowed_tokens_alone() -> None:
 def test_shares_that_make_no_sense(tiny: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     for options, words in (
-        (("--average", 2), "--average 2.0: must be a share"),
+        (("--average", 2), "--average 2.0: must be a number from 0 to 1"),
         (("--label-smoothing", 1), "--label-smoothing 1.0"),
-        (("--warmup", 1.5), "--warmup 1.5: must be a share"),
-        (("--target-share", 1), "--target-share 1.0: must be above 0 and below 1"),
+        (("--warmup", 1.5), "--warmup 1.5: must be a number from 0 to 1"),
+        (("--target-share", 1), "--target-share 1.0: must be a number above 0 and below 1"),
         (("--layer-decay", 0), "--layer-decay 0.0"),
         (("--recipe", "pseudo:1"), "--recipe pseudo:1: leaves out the target labels"),
     ):

@@ -5,11 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from lrc.config.settings import TrainSettings
-from lrc.errors import UserError
 from lrc.lowering.lower import lower
 from lrc.run_folder import load_run
-from lrc.training.soup import check_soup
 from tests.conftest import assert_same_scores, lrc, tiny_arguments, train_tiny
 from tests.lrc.test_cli import refused
 from tests.lrc.test_freezing import interrupt_and_resume, weights
@@ -54,5 +51,3 @@ def test_what_has_no_mean(tiny: Path, tmp_path: Path) -> None:
     ):
         assert words in refused(*tiny_arguments(tiny, out, task, "--soup", 2, *options))
         assert not out.exists()
-    with pytest.raises(UserError, match="--soup 0: must be at least 1"):
-        check_soup(TrainSettings("qa", "qa", ["hi"], 8, soup=0))

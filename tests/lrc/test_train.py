@@ -12,10 +12,9 @@ from typer.testing import CliRunner
 
 from lrc import devices
 from lrc.cli.app import app
-from lrc.config.settings import TrainSettings
 from lrc.errors import UserError
 from lrc.training.trainer import Trainer
-from tests.conftest import EXAMPLES, lrc, tiny_arguments, train_tiny
+from tests.conftest import EXAMPLES, lrc, settings_of, tiny_arguments, train_tiny
 
 
 def test_run_folder_holds_what_repeats_the_run(qa_run: Path, tiny: Path, tmp_path: Path) -> None:
@@ -197,7 +196,7 @@ def test_paths_are_kept_as_they_were_given_or_not_at_all(tmp_path: Path, monkeyp
     monkeypatch.chdir(tmp_path)
     (tmp_path / "backbone").mkdir()
     given = {"train": "hf:org/labels", "source": "a/en.json", "pseudo": ["b/qa.{lang}.jsonl"], "backbone": "backbone"}
-    settings = TrainSettings("qa", "qa", ["sw"], 4, **given)  # type: ignore[arg-type]
+    settings = settings_of(**given)
     settings.make_paths_absolute()
     assert settings.source == str(tmp_path / "a/en.json") and settings.backbone == str(tmp_path / "backbone")
     assert {name: settings.as_given(given)[name] for name in given} == given
