@@ -97,7 +97,7 @@ class TextEncoder:
         """Loads the content of a `tokenizer.json`; `where` it is from is for the message."""
         try:
             tokenizer = Tokenizer.from_buffer(content)
-        except Exception as error:  # tokenizers raises plain Exception
+        except ValueError as error:
             raise BundleError(f"{where}: not a tokenizer.json: {error}") from error
         return cls(tokenizer, windowing)
 

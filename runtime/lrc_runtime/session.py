@@ -13,6 +13,7 @@ from weakref import WeakSet
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
+from onnxruntime.capi import onnxruntime_pybind11_state
 
 from .cpus import usable_cpus
 from .errors import BundleError, InputError
@@ -32,6 +33,13 @@ PRESETS: dict[str, tuple[bool, bool]] = {
     "latency": (True, True),
     "throughput": (False, False),
 }
+
+# What ONNX Runtime raises for a model that it cannot load: its own exceptions, which share no base, and those of C++.
+# To run out of memory is none of them.
+_REFUSALS: tuple[type[Exception], ...] = (
+    *(own for own in vars(onnxruntime_pybind11_state).values() if isinstance(own, type) and issubclass(own, Exception)),
+    *(RuntimeError, ValueError, IndexError, OverflowError),
+)
 
 # Makes a session of ONNX Runtime: of a model file, or of its content and, by file name, that of its external data.
 Make = Callable[[str | bytes, Mapping[str, bytes]], ort.InferenceSession]
@@ -111,7 +119,7 @@ class Session:
                 providers=[*dict.fromkeys((self._provider.onnx_name, PROVIDERS["cpu"].onnx_name))],
                 disabled_optimizers=[*self._provider.disabled_optimizers] or None,
             )
-        except Exception as error:  # onnxruntime's own exception types share no public base
+        except _REFUSALS as error:
             reason = " ".join(str(error).split())
             raise BundleError(f"{self._where}: ONNX Runtime cannot load it: {reason}") from error
         # ONNX Runtime goes on without a provider whose libraries are not there.

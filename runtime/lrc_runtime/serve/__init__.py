@@ -1,4 +1,4 @@
-"""The HTTP service: bundles behind `/v1/answer` and `/v1/compare`, and a page at `/`.
+"""The HTTP service: bundles behind the routes of their kinds of task, and a page at `/`.
 
 It needs the extra `serve`: starlette, uvicorn, pydantic and prometheus-client.
 """

@@ -1,6 +1,7 @@
 """Requests that wait for a model, and the micro-batches that they are answered in."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,9 +9,12 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
+from ..errors import InputError
 from .messages import Bodies
 from .metrics import Metrics
 from .registry import Loaded
+
+_log = logging.getLogger("lrc.serve")
 
 # Code points in one call that holds several requests; also what counts as a long text.
 _CHARACTERS = 20_000
@@ -140,9 +144,12 @@ def _answer_jobs(jobs: Sequence[_Job]) -> list[list[BaseModel] | Exception]:
     try:
         results = iter(_call(jobs))
         return [[next(results) for _ in job.items] for job in jobs]
+    # Whatever it is, the request that it is handed to says it, and logs what is nobody's input.
     except Exception as error:
         if len(jobs) == 1:
             return [error]
+        if not isinstance(error, InputError | _Abandoned):
+            _log.warning("a call of %d requests failed, so each is answered alone: %s", len(jobs), type(error).__name__)
         return [outcome for job in jobs for outcome in _answer_jobs([job])]
 
 
