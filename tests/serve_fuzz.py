@@ -14,7 +14,9 @@ from typing import Any
 
 from tests.fuzz import text
 
-PATHS = ["/v1/answer", "/v1/answer/batch", "/v1/compare", "/v1/compare/batch"]
+# Of each verb the texts that an item may have.
+TEXTS = {"answer": ("question", "context"), "compare": ("first", "second"), "classify": ("text", "text_pair")}
+PATHS = [f"/v1/{verb}{end}" for verb in TEXTS for end in ("", "/batch")]
 OTHER_PATHS = [
     "/",
     "/v1/bundles",
@@ -30,7 +32,8 @@ OTHER_PATHS = [
 LANGS = ["hi", "ar", "en", "zh-Hant", "xx", "pt_BR", "DEU", "iw", "zh-yue-HK", "sh", "i-klingon", "x-own", "german"]
 LANGS += ["de-u-co-phonebk", "", "-", "de-", "german!", "d\u00e9", "de\n", "\u0130s", "x" * 9, "a" + "-b" * 40]
 METHODS = ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "QUERY"]
-NAMES = ["question", "context", "first", "second", "items", "top_k", "lang", "bundle", "colour", "__proto__", ""]
+NAMES = [name for names in TEXTS.values() for name in names]
+NAMES += ["items", "top_k", "lang", "bundle", "colour", "__proto__", ""]
 TYPES = ["application/json", "application/json; charset=utf-16", "text/plain", "multipart/form-data", "", "a/b/c;;"]
 HEADERS = ["authorization", "host", "content-encoding", "expect", "origin", "range", "accept", "x-forwarded-for"]
 
@@ -49,7 +52,8 @@ def value(chance: random.Random, depth: int = 0) -> Any:
 
 def valid(path: str, chance: random.Random) -> dict[str, Any]:
     """Returns a body that fits a path."""
-    names = ("question", "context") if "answer" in path else ("first", "second")
+    verb = path.split("/")[2] if path in PATHS else "compare"
+    names = TEXTS[verb][:1] if verb == "classify" and chance.random() < 0.7 else TEXTS[verb]
     items = [{name: text(chance) for name in names} for _ in range(chance.choice((1, 1, 2, 5)))]
     body: dict[str, Any] = {"items": items} if path.endswith("batch") else items[0]
     if chance.random() < 0.3:
