@@ -10,7 +10,8 @@ from .backbones.families import find_family
 from .backbones.families.family import Family
 from .backbones.load import Backbone
 from .config.settings import TrainSettings
-from .heads import HEADS, build_head
+from .errors import UserError
+from .tasks import find_kind
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
@@ -20,7 +21,7 @@ class TaskModel(nn.Module):
 
     Args:
         encoder: The encoder, with or without prefixes and adapters.
-        head: One of `lrc.heads`.
+        head: Of a kind of task.
         prompt: What stands in front of the encoder, if anything does.
     """
 
@@ -124,9 +125,7 @@ def build_model(
     front: InputAdapter | None = None
     for adapter in chosen(settings):
         front = adapter.attach(host, settings) or front
-    name = settings.head or HEADS[settings.kind][0]
-    head = build_head(settings.kind, name, backbone.width, backbone.separator)
-    model = TaskModel(host.encoder, head, front)
+    model = TaskModel(host.encoder, _head(backbone, settings), front)
     if state is not None:
         expected = model.trained_state()
         if expected.keys() != state.keys():
@@ -135,29 +134,9 @@ def build_model(
     return model.eval()
 
 
-def task_loss(outputs: dict[str, torch.Tensor], batch: dict[str, torch.Tensor], smoothing: float = 0.0) -> torch.Tensor:
-    """Cross-entropy of the labels.
-
-    Args:
-        outputs: The head's logits.
-        batch: For spans `start_positions` and `end_positions` (batch,) and `span_mask` (batch, length), true
-            where a span may begin or end and at the first token, which means "no answer here"; for pairs
-            `labels` (batch,).
-        smoothing: Share of the target mass that is spread evenly over the labels, for spans over the tokens of
-            `span_mask` (label smoothing, Szegedy et al. 2016).
-
-    Returns:
-        The mean over the batch; for spans of start and end together.
-    """
-    if "labels" in batch:
-        return nn.functional.cross_entropy(outputs["logits"].float(), batch["labels"], label_smoothing=smoothing)
-    allowed = batch["span_mask"]
-    total = outputs["start_logits"].new_zeros((), dtype=torch.float32)
-    for side in ("start", "end"):
-        logits = outputs[f"{side}_logits"].float().masked_fill(~allowed, -1e9)
-        loss = nn.functional.cross_entropy(logits, batch[f"{side}_positions"])
-        if smoothing:
-            even = -(logits.log_softmax(-1) * allowed).sum(-1) / allowed.sum(-1)
-            loss = (1 - smoothing) * loss + smoothing * even.mean()
-        total = total + loss / 2
-    return total
+def _head(backbone: Backbone, settings: TrainSettings) -> nn.Module:
+    kind = find_kind(settings.kind)
+    name = settings.head or kind.heads[0]
+    if name not in kind.heads:
+        raise UserError(f"--head {name}: choose one of {', '.join(kind.heads)}")
+    return kind.build_head(name, backbone.width, backbone.separator, kind.scheme(settings))

@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 
 from lrc_runtime.encoding import TextEncoder
-from lrc_runtime.manifest import Decoding, Windowing
+from lrc_runtime.manifest import Windowing
 
 from .backbones.load import Backbone, load_backbone
 from .config.settings import TrainSettings
@@ -27,7 +27,6 @@ from .data.shots import read_shots
 from .errors import UserError
 from .files import read_json, write_file, write_json
 from .model import TaskModel, build_model
-from .tasks.registry import QA
 
 SETTINGS = "settings.json"
 SHOTS = "shots.json"
@@ -52,11 +51,6 @@ class Run:
 def windowing(settings: TrainSettings) -> Windowing:
     """Returns the windowing that the settings ask for."""
     return Windowing(settings.max_length, settings.stride, settings.max_question_length)
-
-
-def decoding(settings: TrainSettings) -> Decoding:
-    """Returns the decoding limits that the settings ask for."""
-    return Decoding(settings.max_answer_length)
 
 
 def text_encoder(backbone: Backbone, settings: TrainSettings) -> TextEncoder:
@@ -149,8 +143,3 @@ def load_metadata(path: Path) -> dict[str, Any]:
             return {key: json.loads(value) for key, value in (file.metadata() or {}).items()}
     except (SafetensorError, OSError, ValueError) as error:
         raise UserError(f"{path}: damaged ({error}); train the run again") from error
-
-
-def is_qa(settings: TrainSettings) -> bool:
-    """Whether a run answers questions rather than compares sentences."""
-    return settings.kind == QA

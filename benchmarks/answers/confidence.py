@@ -18,8 +18,8 @@ import lrc_runtime
 from benchmarks.questions import test_questions
 from lrc.data.examples import Question
 from lrc.evaluation.calibration import expected_calibration_error, other_contexts
-from lrc.evaluation.metrics import span_scores
 from lrc.tasks.registry import find_task
+from lrc.tasks.spans.metrics import span_scores
 from lrc_runtime import QuestionAnswerer
 from lrc_runtime.decoding import NO_ANSWER
 

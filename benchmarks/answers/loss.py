@@ -40,7 +40,7 @@ def main() -> None:
     for path in [options.run, *options.bundles]:
         answerer = open_subject(path, "cpu", task).answerer
         with progress(f"score {path}", count) as advance:
-            scores = {lang: score_examples(answerer, examples[lang], task.metric, advance) for lang in langs}
+            scores = {lang: score_examples(task, answerer, examples[lang], advance) for lang in langs}
         outcomes = {lang: score.outcomes for lang, score in scores.items()}
         own = own or outcomes
         lost = paired_bootstrap([own], [outcomes])

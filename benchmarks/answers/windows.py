@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import lrc_runtime
-from lrc.evaluation.metrics import span_scores
 from lrc.tasks.registry import data_root
+from lrc.tasks.spans.metrics import span_scores
 from lrc_runtime import QuestionAnswerer
 from lrc_runtime.ranking import rank_windows
 

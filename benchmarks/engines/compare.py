@@ -28,10 +28,10 @@ from transformers import AutoModelForQuestionAnswering
 from benchmarks.engines.measure import ENGINES, folder_of
 from benchmarks.questions import test_questions
 from lrc import run_folder
-from lrc.heads import SpanHead
 from lrc.lowering.lower import lower
 from lrc.run_folder import Run, load_run
-from lrc.training.batching import build_features
+from lrc.tasks import find_kind
+from lrc.tasks.spans.heads import SpanHead
 from lrc.training.labels import prepare
 from lrc_exporters.graph import export_graph
 from lrc_runtime.encoding import TextEncoder
@@ -97,7 +97,10 @@ def prepare_all(run: Run, bundle: Path, work: Path, count: int, optimum: str | N
     """Writes each engine's model, by the engine's own documented way, where it is not there yet."""
     work.mkdir(parents=True, exist_ok=True)
     encoder = run_folder.text_encoder(run.backbone, run.settings)
-    shapes = {"windowing": run_folder.windowing(run.settings), "decoding": run_folder.decoding(run.settings)}
+    shapes = {
+        "windowing": run_folder.windowing(run.settings),
+        "decoding": find_kind(run.settings.kind).scheme(run.settings).decoding,
+    }
     (work / "shapes.json").write_text(json.dumps({name: vars(value) for name, value in shapes.items()}))
     (work / "questions.json").write_text(json.dumps(draw(run, count), ensure_ascii=False), encoding="utf-8")
     run.backbone.tokenizer.save(str(work / "tokenizer.json"))
@@ -141,7 +144,9 @@ def _openvino(onnx: Path, run: Run, encoder: TextEncoder, work: Path) -> None:
     target = folder_of("OpenVINO NNCF int8", work)
     if not target.exists():
         data = prepare(run.settings)
-        rows = [feature.inputs for feature in build_features(data.target, encoder)][:_CALIBRATION]
+        kind = find_kind(run.settings.kind)
+        features = kind.features(data.target, encoder, kind.scheme(run.settings))
+        rows = [feature.inputs for feature in features][:_CALIBRATION]
         batches = [encoder.collate([row]) for row in rows]
         dataset = nncf.Dataset([{name: one[name] for name in ("input_ids", "attention_mask")} for one in batches])
         quantised = nncf.quantize(

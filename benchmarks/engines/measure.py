@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import lrc_runtime
-from lrc.evaluation.metrics import span_scores
+from lrc.tasks.spans.metrics import span_scores
 from lrc_runtime import QuestionAnswerer
 from lrc_runtime.batching import Run
 from lrc_runtime.encoding import TextEncoder

@@ -27,7 +27,7 @@ from lrc.config.resolve import resolve
 from lrc.config.settings import TrainSettings
 from lrc.devices import pick_device, pick_precision
 from lrc.run_folder import text_encoder
-from lrc.training.batching import build_features
+from lrc.tasks import find_kind
 from lrc.training.labels import prepare
 from lrc.training.launch import resolve_langs
 from lrc.training.trainer import Trainer
@@ -82,7 +82,8 @@ def with_trainer(settings: TrainSettings, bf16: bool) -> float:
 
     backbone = load_backbone(settings.backbone)
     encoder = text_encoder(backbone, settings)
-    features = build_features(prepare(settings).target, encoder)
+    kind = find_kind(settings.kind)
+    features = kind.features(prepare(settings).target, encoder, kind.scheme(settings))
     pad = backbone.config.pad_token_id
     rows = []
     for feature in features:

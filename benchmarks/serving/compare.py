@@ -23,7 +23,7 @@ from transformers import PreTrainedTokenizerFast
 
 from benchmarks.questions import test_questions
 from benchmarks.serving.measure import SERVERS
-from lrc.evaluation.metrics import span_scores
+from lrc.tasks.spans.metrics import span_scores
 from lrc_runtime.manifest import read_manifest
 
 _DOCUMENT_BYTES = 1_000_000

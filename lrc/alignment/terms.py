@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from ..errors import UserError
-from ..heads import mean_pool
+from ..pooling import mean_pool
 
 # Temperature of the contrastive term, that of SimCSE (Gao et al. 2021).
 _TEMPERATURE = 0.05

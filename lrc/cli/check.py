@@ -10,8 +10,8 @@ from rich.table import Column, Table
 from ..config.asked import split_columns
 from ..console import note
 from ..errors import UserError
+from ..tasks import KINDS
 from ..tasks.check import Report, check
-from ..tasks.registry import PARAPHRASE, QA
 
 # Findings of a kind that the table shows; JSON has them all.
 _SHOWN = 3
@@ -35,8 +35,8 @@ def print_check(
     Raises:
         UserError: If a file cannot be read at all, or an option is unknown.
     """
-    if kind not in (None, QA, PARAPHRASE):
-        raise UserError(f"--kind {kind}: choose {QA} or {PARAPHRASE}")
+    if kind is not None and kind not in KINDS:
+        raise UserError(f"--kind {kind}: choose one of {', '.join(KINDS)}")
     tokenizer = None
     if backbone != "none":
         from ..backbones.load import load_tokenizer

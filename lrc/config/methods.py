@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import UserError
-from ..tasks.registry import QA
+from ..tasks import find_kind
 from .options import OPTIONS
 
 
@@ -16,8 +16,9 @@ class Method:
     Attributes:
         name: As it is asked for.
         what: One line for people.
-        lr: Default peak learning rates for questions and for pairs; the middle of the grid that a study searches.
-        warmup: Default shares of a stage's steps over which the rate rises, for questions and for pairs.
+        lr: Default peak learning rates of heads that read tokens and of those that read whole texts; the middle of the
+            grid that a study searches.
+        warmup: Default shares of a stage's steps over which the rate rises, likewise.
         prefix_length: Default length of the key/value prefixes; 0 for none.
         prefix_aside: By default, by how much the logits of the prefixes are lowered at first.
         input_length: Default length of the prompt in the input; 0 for none.
@@ -131,14 +132,14 @@ def method_settings(name: str, kind: str, given: Mapping[str, Any]) -> dict[str,
 
     Args:
         name: Of the method.
-        kind: `qa` or `paraphrase`.
+        kind: Of the task.
         given: Settings by name; None stands for the method's default.
 
     Raises:
         UserError: If there is no such method, or it has no part that a given setting is about.
     """
     method = find_method(name)
-    at = 0 if kind == QA else 1
+    at = 0 if find_kind(kind).reads_tokens else 1
     defaults: dict[str, Any] = {
         "method": name,
         "lr": method.lr[at],

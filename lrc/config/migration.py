@@ -69,6 +69,8 @@ _BEFORE: dict[str, Any] = {
     "dev_limit": 64,
     "skip_bad": False,
     "versions": {},
+    "labels": [],
+    "texts": 2,
 }
 
 

@@ -35,6 +35,7 @@ def resolve(asked: Mapping[str, Any], where: str = "") -> TrainSettings:
     defaults = {name: option.default for name, option in OPTIONS.items() if option.saved}
     # What only the labels, the backbone and the machine tell; `lrc.training.launch` fills it in.
     later = {"kind": kind, "langs": [], "steps": 0, "batch_size": 0, "fingerprint": "", "versions": {}}
+    later |= {"labels": [], "texts": 2}
     chosen = defaults | later | given
     chosen["draw_seed"] = given.get("draw_seed", chosen["seed"])
     chosen |= method_settings(chosen["method"], kind, given)

@@ -24,7 +24,7 @@ class TrainSettings:
 
     Attributes:
         task: Name of the task.
-        kind: `qa` or `paraphrase`.
+        kind: Kind of task, one of `lrc.tasks.KINDS`.
         langs: Languages of the labels.
         shots: Labels a language.
         method: Transfer method, one of `lrc.config.methods`.
@@ -63,7 +63,7 @@ class TrainSettings:
         parallel_adapters: Whether they stand beside the layer, not behind it.
         scaling: Whether keys, values and feed-forward activations are scaled by trained vectors.
         bias: Whether the backbone's bias terms are trained too.
-        head: Of the task, one of `lrc.heads`; empty for the default of its kind.
+        head: Of the task, one of those of its kind; empty for the default.
         frozen_layers: Lowest layers in which nothing is trained.
         unfreezing: Share of the steps over which the layers join from the top down.
         recipe: Stages of the run, by name or as KINDS:SHARE.
@@ -86,6 +86,8 @@ class TrainSettings:
         dev_limit: Dev examples a language behind the run's own metrics.
         skip_bad: Whether bad examples were dropped.
         versions: Versions of the libraries.
+        labels: Names of the classes in the order of the logits, where the labels tell them.
+        texts: How many texts an input has.
     """
 
     task: str
@@ -151,6 +153,8 @@ class TrainSettings:
     dev_limit: int
     skip_bad: bool
     versions: dict[str, str]
+    labels: list[str]
+    texts: int
 
     def to_json(self) -> dict[str, Any]:
         """Returns the settings as they are saved."""

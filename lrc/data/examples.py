@@ -1,53 +1,113 @@
 """What a labelled example is, and what happens to a bad one."""
 
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 from ..errors import UserError
 
 
 @dataclass(frozen=True)
-class Question:
+class Example:
+    """What all labelled examples share.
+
+    Attributes:
+        id: Tells it from others, and is shared by the same example in every language; see `lrc.data.identity`.
+        lang: Language of its text.
+        NOUN: What several of them are called in messages.
+        LABELS: Every label that there is, where the task itself says which; empty otherwise.
+    """
+
+    NOUN: ClassVar[str]
+    LABELS: ClassVar[tuple[Hashable, ...]] = ()
+
+    id: str
+    lang: str
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The texts that make it what it is."""
+        raise NotImplementedError
+
+    @property
+    def group(self) -> Hashable:
+        """What a draw goes round, so that no group gives its second example before each has given its first."""
+        raise NotImplementedError
+
+    @property
+    def traces(self) -> tuple[tuple[str, ...], ...]:
+        """What it is known by after training: first the whole, then parts that several examples share."""
+        raise NotImplementedError
+
+    def rewritten(self, lang: str, texts: Sequence[str]) -> Self:
+        """Returns it in other words, where its label says nothing of where words stand."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Question(Example):
     """A question with its context.
 
     Attributes:
-        id: Tells it from others, and is shared by the same question in every language; see `lrc.data.identity`.
-        lang: Language of the context.
         title: The article.
         question: The question.
         context: The text that holds the answer.
         answers: Accepted answers as (text, first code point); none where the context does not answer.
     """
 
-    id: str
-    lang: str
+    NOUN = "questions"
+
     title: str
     question: str
     context: str
     answers: tuple[tuple[str, int], ...]
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Question and context."""
+        return self.question, self.context
+
+    @property
+    def group(self) -> Hashable:
+        """The context."""
+        return self.context
+
+    @property
+    def traces(self) -> tuple[tuple[str, ...], ...]:
+        """The question with its context, and the context."""
+        return ("question", *self.texts), ("context", self.context)
+
 
 @dataclass(frozen=True)
-class Pair:
+class Pair(Example):
     """Two sentences; `label` is 1 where they mean the same, else 0."""
 
-    id: str
-    lang: str
+    NOUN = "pairs"
+    LABELS = (0, 1)
+
     first: str
     second: str
     label: int
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The two sentences."""
+        return self.first, self.second
 
-Example = Question | Pair
+    @property
+    def group(self) -> Hashable:
+        """The label."""
+        return self.label
 
-# Names of the labels of pairs, in their order.
-LABELS = ["different", "paraphrase"]
+    @property
+    def traces(self) -> tuple[tuple[str, ...], ...]:
+        """The two sentences, in whatever order."""
+        return (("pair", *sorted(self.texts)),)
 
-
-def texts_of(example: Example) -> tuple[str, str]:
-    """Returns question and context, or the two sentences."""
-    if isinstance(example, Question):
-        return example.question, example.context
-    return example.first, example.second
+    def rewritten(self, lang: str, texts: Sequence[str]) -> Self:
+        """Returns it with other sentences."""
+        first, second = texts
+        return replace(self, lang=lang, first=first, second=second)
 
 
 class BadExamples:

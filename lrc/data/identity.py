@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from .examples import BadExamples, Example, Question
+from .examples import BadExamples, Example
 
 # What ids are taken for. AUTO: names, which languages share where they are translations; but numbers that only count
 # the rows of their file name nothing. SHARED: names, numbers or not. ROWS: as runs of before lrc 0.2 took them, where
@@ -46,7 +46,7 @@ def tell_apart(
     """
     if ids == ROWS:
         return list(examples)
-    what = "questions" if examples and isinstance(examples[0], Question) else "pairs"
+    what = examples[0].NOUN if examples else "examples"
     counts = Counter(example.id for example in examples)
     numbers = ids == AUTO and _only_count(counts)
     if numbers and several:
@@ -55,7 +55,7 @@ def tell_apart(
             " they are translations, give --ids shared"
         )
     named = [
-        replace(example, id=text_id(*texts_of_id(example))) if numbers or counts[example.id] > 1 else example
+        replace(example, id=text_id(*example.texts)) if numbers or counts[example.id] > 1 else example
         for example in examples
     ]
     repeated = {identity: count for identity, count in counts.items() if count > 1 and not is_text_id(identity)}
@@ -71,11 +71,6 @@ def tell_apart(
     if len(kept) < len(named):
         bad.notice(f"{where}: left out {len(named) - len(kept)} {what} that repeat the text of another")
     return kept
-
-
-def texts_of_id(example: Example) -> tuple[str, str]:
-    """Returns the texts that make an example what it is."""
-    return (example.question, example.context) if isinstance(example, Question) else (example.first, example.second)
 
 
 def _only_count(ids: Iterable[str]) -> bool:

@@ -4,7 +4,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from .examples import BadExamples, Example, Question
+from .examples import BadExamples, Example
 from .identity import digest_of
 
 # Bytes of a digest: that one of 10,000 texts is taken for another of 100,000 happens once in 280,000 tests.
@@ -37,25 +37,17 @@ class Seen:
         return b64encode(b"".join(sorted(self.digests))).decode()
 
     def holds(self, example: Example) -> bool:
-        """Whether it was trained on: the question with its context, or the two sentences, in whatever order."""
+        """Whether it was trained on as a whole, see `Example.traces`."""
         return next(_digests(example)) in self.digests
 
     def holds_context(self, example: Example) -> bool:
         """Whether the context of a question was trained on."""
-        return isinstance(example, Question) and list(_digests(example))[1] in self.digests
+        return any(digest in self.digests for digest in list(_digests(example))[1:])
 
 
 def _digests(example: Example) -> Iterator[bytes]:
-    """Yields the digest of the whole, and of a question that of the context."""
-    if isinstance(example, Question):
-        yield _short("question", example.question, example.context)
-        yield _short("context", example.context)
-    else:
-        yield _short("pair", *sorted((example.first, example.second)))
-
-
-def _short(*parts: str) -> bytes:
-    return digest_of(*parts)[:_DIGEST]
+    """Yields the digest of the whole, then those of the parts that other examples share."""
+    return (digest_of(*parts)[:_DIGEST] for parts in example.traces)
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,19 @@
 """Labelled examples from every format: rows become questions or pairs, in one way for all files."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import UserError
-from .examples import LABELS, BadExamples, Example, Pair, Question, short
-from .identity import AUTO, ROWS, tell_apart, text_id, texts_of_id
+from .examples import BadExamples, Example, Pair, Question, short
+from .identity import AUTO, ROWS, tell_apart, text_id
 from .rows import read_rows
 from .values import Fault, check_surrogates, is_missing, read_answers, read_flag, read_label, read_text
 
 Columns = Mapping[str, str]
+# Names of the labels of pairs, in their order.
+PAIR_LABELS = ("different", "paraphrase")
 
 _Example = TypeVar("_Example", bound=Example)
 
@@ -43,15 +45,7 @@ def read_questions(
     Raises:
         UserError: If the source is missing or not in its format, or an example is bad.
     """
-    dropped = bad.count
-    questions = []
-    for where, question in scan_questions(source, lang, bad, columns, split, ids=ids):
-        fault = answer_fault(question)
-        if fault is None:
-            questions.append(question)
-        else:
-            bad.found(f"{where}: question {question.id}: {fault}")
-    return _not_empty(source, tell_apart(questions, str(source), ids, bad, several), bad.count - dropped)
+    return gather(scan_questions(source, lang, bad, columns, split, ids=ids), answer_fault, source, bad, ids, several)
 
 
 def scan_questions(
@@ -67,8 +61,15 @@ def scan_questions(
 
     With `unanswered` they need no answer.
     """
-    return _scan(
-        source, bad, columns, split, ids, ("question", "context"), lambda row: _question(row, lang, unanswered)
+    return scan_rows(
+        source,
+        bad,
+        columns,
+        split,
+        ids,
+        ("question", "context"),
+        lambda row: _question(row, lang, unanswered),
+        "question",
     )
 
 
@@ -106,9 +107,7 @@ def read_pairs(
     Raises:
         UserError: If the source is missing or not in its format, or an example is bad.
     """
-    dropped = bad.count
-    pairs = [pair for _, pair in scan_pairs(source, lang, bad, columns, split, ids)]
-    return _not_empty(source, tell_apart(pairs, str(source), ids, bad, several), bad.count - dropped)
+    return gather(scan_pairs(source, lang, bad, columns, split, ids), lambda _: None, source, bad, ids, several)
 
 
 def scan_pairs(
@@ -120,10 +119,12 @@ def scan_pairs(
     ids: str = AUTO,
 ) -> Iterator[tuple[str, Pair]]:
     """Yields pairs and where they stand, as `read_pairs`, but with ids as they are given."""
-    return _scan(source, bad, columns, split, ids, ("sentence1", "sentence2", "label"), lambda row: _pair(row, lang))
+    return scan_rows(
+        source, bad, columns, split, ids, ("sentence1", "sentence2", "label"), lambda row: _pair(row, lang), "pair"
+    )
 
 
-def _scan(
+def scan_rows(
     source: str | Path,
     bad: BadExamples,
     columns: Columns | None,
@@ -131,7 +132,20 @@ def _scan(
     ids: str,
     needed: tuple[str, ...],
     build: Callable[[dict[str, Any]], _Example],
+    noun: str,
 ) -> Iterator[tuple[str, _Example]]:
+    """Yields the examples of a table and where they stand.
+
+    Args:
+        source: A file, or `hf:REPO[:config][@split]`.
+        bad: What to do with a row that is no example.
+        columns: The table's own names for the columns.
+        split: Split of a hub data set that names none.
+        ids: What its ids are taken for, see `lrc.data.identity`.
+        needed: Columns that must be there.
+        build: Makes an example of a row but for its id; raises `Fault` where it is none.
+        noun: What an example is called in messages.
+    """
     rows = read_rows(str(source), split, bad)
     # SQuAD's JSON has names of its own.
     named = str(source).endswith(".json")
@@ -139,17 +153,46 @@ def _scan(
         _require(where, row, needed)
         try:
             example = build(row)
-            identity = _word(row, "id", str(number) if ids == ROWS else text_id(*texts_of_id(example)))
+            identity = read_word(row, "id", str(number) if ids == ROWS else text_id(*example.texts))
         except Fault as fault:
-            bad.found(f"{where}: {_name(row)}{fault}")
+            bad.found(f"{where}: {_name(row, noun)}{fault}")
             continue
         yield where, replace(example, id=identity)
 
 
-def _not_empty(source: str | Path, examples: list[_Example], dropped: int) -> list[_Example]:
-    if not examples and not dropped:
+def gather(
+    scanned: Iterable[tuple[str, _Example]],
+    fault: Callable[[_Example], str | None],
+    source: str | Path,
+    bad: BadExamples,
+    ids: str = AUTO,
+    several: bool = False,
+) -> list[_Example]:
+    """Keeps what can be used of the examples of a source, each with an id of its own.
+
+    Args:
+        scanned: Examples, and where they stand; they are read here.
+        fault: Tells what makes an example useless; None where nothing does.
+        source: Names the source.
+        bad: What to do with an example that cannot be used.
+        ids: What its ids are taken for, see `lrc.data.identity`.
+        several: Whether other languages are read beside it.
+
+    Raises:
+        UserError: If the source has no example, or one is bad.
+    """
+    dropped = bad.count
+    kept = []
+    for where, example in scanned:
+        what = fault(example)
+        if what is None:
+            kept.append(example)
+        else:
+            bad.found(f"{where}: {example.NOUN.removesuffix('s')} {example.id}: {what}")
+    kept = tell_apart(kept, str(source), ids, bad, several)
+    if not kept and bad.count == dropped:
         raise UserError(f"{source}: holds no example; see docs/data.md for the formats")
-    return examples
+    return kept
 
 
 def _question(row: dict[str, Any], lang: str, unanswered: bool) -> Question:
@@ -167,7 +210,7 @@ def _question(row: dict[str, Any], lang: str, unanswered: bool) -> Question:
     denied = answers == () and not impossible and not is_missing(row.get("is_impossible"))
     if (answers is None or denied) and not impossible and not unanswered:
         raise Fault("has no answer, nor is_impossible")
-    return Question("", _word(row, "lang", lang), _word(row, "title", ""), question, context, answers or ())
+    return Question("", read_word(row, "lang", lang), read_word(row, "title", ""), question, context, answers or ())
 
 
 def _pair(row: dict[str, Any], lang: str) -> Pair:
@@ -176,11 +219,12 @@ def _pair(row: dict[str, Any], lang: str) -> Pair:
     Raises:
         Fault: If the row is none.
     """
-    label = read_label(row["label"], LABELS)
-    return Pair("", _word(row, "lang", lang), read_text(row, "sentence1"), read_text(row, "sentence2"), label)
+    label = read_label(row["label"], PAIR_LABELS)
+    return Pair("", read_word(row, "lang", lang), read_text(row, "sentence1"), read_text(row, "sentence2"), label)
 
 
-def _word(row: dict[str, Any], name: str, default: str) -> str:
+def read_word(row: dict[str, Any], name: str, default: str) -> str:
+    """Returns a short value that need not be there, such as an id."""
     value = row.get(name)
     if is_missing(value):
         return default
@@ -188,10 +232,10 @@ def _word(row: dict[str, Any], name: str, default: str) -> str:
     return str(value)
 
 
-def _name(row: dict[str, Any]) -> str:
+def _name(row: dict[str, Any], noun: str) -> str:
     """Names a row by its id for a message, where it has one."""
     value = row.get("id")
-    return "" if is_missing(value) else f"{'question' if 'question' in row else 'pair'} {short_id(value)}: "
+    return "" if is_missing(value) else f"{noun} {short_id(value)}: "
 
 
 def short_id(value: object) -> str:

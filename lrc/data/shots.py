@@ -4,10 +4,11 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Container, Hashable, Sequence
 from pathlib import Path
+from typing import Any, NoReturn
 
 from ..errors import UserError
 from ..files import read_json
-from .examples import Example, Pair, Question
+from .examples import Example, Question
 
 
 def rank(seed: int, text: str) -> str:
@@ -18,7 +19,7 @@ def rank(seed: int, text: str) -> str:
 def draw(examples: Sequence[Example], shots: int, seed: int, what: str, apart: str = "") -> list[Example]:
     """Draws shots in a fixed order of which any smaller draw is the beginning.
 
-    Pairs alternate between the labels. Questions go round the contexts, so that no context gives its second
+    Labels take turns. Questions go round the contexts, so that no context gives its second
     question before each has given its first. Since ids are ranked by the seed alone, languages that share
     ids draw the same ones as far as they have them, unless they are drawn apart.
 
@@ -30,28 +31,35 @@ def draw(examples: Sequence[Example], shots: int, seed: int, what: str, apart: s
         apart: The language, where each draws ids of its own.
 
     Raises:
-        UserError: If there are fewer examples than shots, or pairs of only one label.
+        UserError: If there are fewer examples than shots, or of labels, or there is one label alone.
     """
     if len(examples) < shots:
         raise UserError(f"--shots {shots}: {what} has only {len(examples)} labels to draw from")
-    labels = {example.label for example in examples if isinstance(example, Pair)}
-    if labels and shots and (shots < 2 or len(labels) < 2):
-        missing = f"label {1 - min(labels)}" if len(labels) < 2 else "one of the labels"
-        raise UserError(
-            f"--shots {shots}: {what} gives no shot of {missing}; give examples of both labels and at least 2 shots"
-        )
+    labels = {example.group for example in examples if not isinstance(example, Question)}
+    if labels and shots and (shots < len(labels) or len(labels) < 2):
+        _refuse(shots, what, labels, examples[0].LABELS)
 
     def place(example: Example) -> str:
         return rank(seed, f"{apart}\0{example.id}" if apart else example.id)
 
     taken: dict[Hashable, int] = defaultdict(int)
-    order: list[tuple[tuple[int, int | str], Example]] = []
+    order: list[tuple[tuple[int, Any], Example]] = []
     for example in sorted(examples, key=place):
-        pair = isinstance(example, Pair)
-        group = example.label if isinstance(example, Pair) else example.context
-        order.append(((taken[group], group if pair else place(example)), example))
-        taken[group] += 1
+        # Round after round: labels in their own order, contexts in that of the draw.
+        within = place(example) if isinstance(example, Question) else example.group
+        order.append(((taken[example.group], within), example))
+        taken[example.group] += 1
     return [example for _, example in sorted(order, key=lambda item: item[0])][:shots]
+
+
+def _refuse(shots: int, what: str, labels: set[Hashable], known: Sequence[Hashable]) -> NoReturn:
+    missing = [label for label in known if label not in labels]
+    if len(labels) < 2:
+        name = f"label {missing[0]}" if missing else "a second label"
+        raise UserError(f"--shots {shots}: {what} gives no shot of {name}; give examples of at least two labels")
+    raise UserError(
+        f"--shots {shots}: {what} gives no shot of some of its {len(labels)} labels; give at least {len(labels)} shots"
+    )
 
 
 def sample(examples: Sequence[Example], limit: int | None, own: bool) -> list[Example]:
@@ -110,7 +118,7 @@ def remainder(examples: Sequence[Example], drawn: Sequence[Example], elsewhere: 
         elsewhere: Ids drawn in other languages, whose translations these examples may be.
     """
     ids = {example.id for example in drawn}
-    seen = {example.context for example in drawn if isinstance(example, Question)}
+    seen = {part for example in drawn for part in example.traces[1:]}
     left = [example for example in examples if example.id not in ids]
     left = [example for example in left if example.id not in elsewhere] or left
-    return [example for example in left if not (isinstance(example, Question) and example.context in seen)] or left
+    return [example for example in left if seen.isdisjoint(example.traces[1:])] or left

@@ -4,7 +4,7 @@ import ast
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .examples import short
@@ -69,7 +69,7 @@ def read_flag(value: object, name: str) -> bool:
     raise Fault(f"its {name} is {quoted(value)}, expected true or false")
 
 
-def read_label(value: object, names: list[str]) -> int:
+def read_label(value: object, names: Sequence[str]) -> int:
     """Returns the label of a pair: 0 or 1, a truth value, or the name of a class.
 
     Args:

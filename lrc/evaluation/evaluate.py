@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 import lrc_runtime
+from lrc_runtime.batching import Served
 from lrc_runtime.files import open_files
 from lrc_runtime.manifest import MANIFEST, other_tasks, read_manifest
 
@@ -20,8 +21,9 @@ from ..data.shots import sample
 from ..devices import pick_device
 from ..errors import UserError
 from ..run_folder import load_run
+from ..tasks import KINDS
 from ..tasks.registry import Task, check_langs, data_root, find_task, read_own, read_test
-from .scoring import Answerer, score_examples, summarise, torch_answerer
+from .scoring import score_examples, summarise, torch_answerer
 
 
 @dataclass(frozen=True)
@@ -29,13 +31,13 @@ class Subject:
     """What is evaluated: a run or a bundle.
 
     Attributes:
-        answerer: Answers questions or compares sentences.
+        answerer: Does what its task is.
         settings: Settings of the run, or of the run behind the bundle.
         trained: What it was trained on.
         what: Names it in tables.
     """
 
-    answerer: Answerer
+    answerer: Served
     settings: TrainSettings
     trained: Trained
     what: str
@@ -89,9 +91,7 @@ def evaluate_path(
             raise UserError(f"{task.name} in {lang}: has no test example that {path} was not trained on")
     tell(bad.notices, bad.count)
     with progress("evaluate", sum(map(len, groups.values()))) as advance:
-        scores = {
-            lang: score_examples(subject.answerer, examples, task.metric, advance) for lang, examples in groups.items()
-        }
+        scores = {lang: score_examples(task, subject.answerer, examples, advance) for lang, examples in groups.items()}
     summary: dict[str, Any] = {"task": task.name, "subject": str(path), "kind": subject.what, **summarise(scores)}
     if as_json:
         print_json(summary)
@@ -114,21 +114,20 @@ def open_subject(path: Path, device: str, task: Task | None = None) -> Subject:
     if not path.exists():
         raise UserError(f"{path}: no such folder or archive; give a run or a bundle")
     if path.is_file() or (path / MANIFEST).is_file():
-        answerer = lrc_runtime.load(path, task=_choose(path, task))
-        assert answerer.manifest is not None
-        if not isinstance(answerer, Answerer):
-            raise UserError(f"{path}: its task is {answerer.manifest.task}, which lrc cannot score")
-        training = dict(answerer.manifest.training)
+        bundle = lrc_runtime.load(path, task=_choose(path, task))
+        assert bundle.manifest is not None
+        if bundle.manifest.task not in {kind.served_as for kind in KINDS.values()}:
+            raise UserError(f"{path}: its task is {bundle.manifest.task}, which lrc cannot score")
+        training = dict(bundle.manifest.training)
         shots, texts = training.pop("shot_ids", {}), training.pop("seen_texts", None)
         trained = Trained(shots, None if texts is None else Seen.from_text(texts))
         training.pop("trained_share", None)
         settings = TrainSettings.from_json(training, str(path / MANIFEST))
-        return Subject(answerer, settings, trained, f"{answerer.manifest.precision} bundle")
+        return Subject(bundle, settings, trained, f"{bundle.manifest.precision} bundle")
     run = load_run(path)
     torch_device = torch.device(pick_device(device))
     encoder = run_folder.text_encoder(run.backbone, run.settings)
-    is_qa = run_folder.is_qa(run.settings)
-    answerer = torch_answerer(run.model, encoder, run_folder.decoding(run.settings), is_qa, torch_device, "fp32")
+    answerer = torch_answerer(run.model, encoder, run.settings, torch_device, "fp32")
     return Subject(answerer, run.settings, run.trained, f"run on {torch_device.type}")
 
 

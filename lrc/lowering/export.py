@@ -12,29 +12,27 @@ from lrc_exporters.build import Options, Source
 from lrc_exporters.compile import FP32, OPTIONAL, Part, compile_bundle
 from lrc_exporters.quantize import FP16, INT8
 from lrc_exporters.web import write_web
-from lrc_runtime.encoding import ModelInput, TextEncoder
+from lrc_runtime.encoding import ModelInput
 from lrc_runtime.files import ARCHIVE_SUFFIX
 from lrc_runtime.languages import canonical
-from lrc_runtime.manifest import PARAPHRASE, QUESTION_ANSWERING, Manifest
+from lrc_runtime.manifest import Manifest
 
 from .. import run_folder
 from ..adapters.attention import fused
 from ..console import note, pass_table, score_table, steps
-from ..data.examples import LABELS, Example, texts_of
+from ..data.examples import Example
 from ..data.overlap import Trained
 from ..data.scripts import read_scripts
 from ..errors import UserError
 from ..evaluation.calibration import fit_calibration
 from ..files import claimed
 from ..run_folder import Run, load_run
-from ..training.batching import build_features
+from ..tasks import find_kind
+from ..tasks.kind import Feature
 from ..training.labels import prepare
 from .lower import lower
 from .samples import gate_examples, score_model, texts_at_hand, vocabulary_choice
 
-# Points that a language may lose at the gate.
-_MAX_F1_DROP = 1.0
-_MAX_ACCURACY_DROP = 0.5
 # Real inputs for tracing and proof: enough for batches of seven with different lengths.
 _PROOF_INPUTS = 14
 
@@ -121,7 +119,7 @@ def export_runs(
         )
         parts = []
         for run, one, task in zip(runs, loaded, names, strict=True):
-            default = _MAX_F1_DROP if run_folder.is_qa(run.settings) else _MAX_ACCURACY_DROP
+            default = find_kind(run.settings.kind).max_drop
             own = replace(options, max_drop=default if max_drop is None else max_drop)
             parts.append(_part(run, one, task, own, len(runs) == 1))
         began = time.monotonic()
@@ -170,7 +168,8 @@ def _prepare(run: Run, data_dir: str | None, langs: Sequence[str], gate_data: st
 
 
 def _part(run: Run, prepared: _Prepared, name: str | None, options: Options, fold: bool) -> Part:
-    is_qa = run_folder.is_qa(run.settings)
+    kind = find_kind(run.settings.kind)
+    scheme = kind.scheme(run.settings)
     plain = lower(run.model, fold)
     encoder = run_folder.text_encoder(run.backbone, run.settings)
     examples = prepared.examples
@@ -180,23 +179,23 @@ def _part(run: Run, prepared: _Prepared, name: str | None, options: Options, fol
         table=plain.encoder.get_input_embeddings(),  # type: ignore[operator]
         fused=lambda: fused(plain.encoder),
         inputs=["input_ids", "attention_mask"] + ["token_type_ids"] * run.model.takes_token_types,
-        outputs={"start_logits": True, "end_logits": True} if is_qa else {"logits": False},
+        outputs=dict(kind.outputs),
         tokenizer=run.backbone.tokenizer,
         encoder=encoder,
-        texts=_proof_inputs(prepared.inputs, encoder),
-        samples={lang: [text for example in group for text in texts_of(example)] for lang, group in examples.items()},
-        config=_config(run, is_qa),
+        texts=_proof_inputs(kind.features(prepared.inputs, encoder, scheme)),
+        samples={lang: [text for example in group for text in example.texts] for lang, group in examples.items()},
+        config={**_config(run), **kind.config(scheme)},
         score=lambda model, encoder: score_model(model, encoder, run, examples),
         calibrate=lambda model, encoder: fit_calibration(model, encoder, run, examples),
     )
     told = run.settings.public()
     manifest = Manifest(
-        task=QUESTION_ANSWERING if is_qa else PARAPHRASE,
+        task=kind.served_as,
         languages=prepared.langs,
         precision=options.products,
-        labels=[] if is_qa else LABELS,
+        labels=list(scheme.labels),
         windowing=run_folder.windowing(run.settings),
-        decoding=run_folder.decoding(run.settings),
+        decoding=scheme.decoding,
         training={**told.to_json(), **_trained(run.trained), "trained_share": run.metrics.get("trained_share")},
         metrics={"torch": run.metrics.get("dev")},
         licences={
@@ -228,23 +227,20 @@ def _names(runs: Sequence[Run]) -> list[str | None]:
     return [None, *tasks[1:]]
 
 
-def _proof_inputs(examples: list[Example], encoder: TextEncoder) -> list[ModelInput]:
+def _proof_inputs(features: Sequence[Feature]) -> list[ModelInput]:
     """Picks training inputs spread over all lengths; a small set is repeated."""
-    rows = sorted((feature.inputs for feature in build_features(examples, encoder)), key=lambda row: row.length)
+    rows = sorted((feature.inputs for feature in features), key=lambda row: row.length)
     step = max(1, len(rows) // _PROOF_INPUTS)
     picked = rows[::step][:_PROOF_INPUTS]
     return [picked[(5 * index) % len(picked)] for index in range(_PROOF_INPUTS)]
 
 
-def _config(run: Run, is_qa: bool) -> dict[str, Any]:
+def _config(run: Run) -> dict[str, Any]:
     """Returns the transformers configuration with which optimum's ORT classes open the bundle."""
     config: dict[str, Any] = run.backbone.config.to_dict()
     config["architectures"] = None
     for key in ("_name_or_path", "_attn_implementation", "attn_implementation"):
         config.pop(key, None)
-    if not is_qa:
-        config["id2label"] = dict(enumerate(LABELS))
-        config["label2id"] = {label: index for index, label in enumerate(LABELS)}
     return config
 
 

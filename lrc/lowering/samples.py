@@ -7,18 +7,17 @@ from pathlib import Path
 from lrc_exporters.gate import Scored
 from lrc_exporters.proof import Run as Model
 from lrc_exporters.vocabulary import Choice, Sample
-from lrc_runtime import ParaphraseDetector, QuestionAnswerer
 from lrc_runtime.encoding import TextEncoder
 from lrc_runtime.languages import find_lang
 
-from .. import run_folder
 from ..console import note, tell
-from ..data.examples import LABELS, BadExamples, Example, texts_of
+from ..data.examples import BadExamples, Example
 from ..data.passages import read_passages
 from ..data.scripts import is_written_in, script_names, scripts
 from ..errors import UserError
 from ..evaluation.scoring import outcomes_by_group, score_examples, summarise
 from ..run_folder import Run
+from ..tasks import find_kind
 from ..tasks.registry import find_task, read_own
 from ..training.labels import TrainingData, read_files
 
@@ -53,12 +52,12 @@ def texts_at_hand(run: Run, data: TrainingData, examples: dict[str, list[Example
     Of the latter the text counts and no label: a file holds more text of a language than a few dozen shots.
     """
     settings = run.settings
-    shown = {text for group in examples.values() for example in group for text in texts_of(example)}
+    shown = {text for group in examples.values() for example in group for text in example.texts}
     labelled, _ = read_files(find_task(settings.task), settings, BadExamples(settings.skip_bad))
     learned = data.target + data.source + data.pseudo
     shots = {(one.lang, one.id) for one in data.target}
     every = (one for group in labelled.values() for one in group if (one.lang, one.id) not in shots)
-    return learned + [one for one in every if shown.isdisjoint(texts_of(one))]
+    return learned + [one for one in every if shown.isdisjoint(one.texts)]
 
 
 def vocabulary_choice(
@@ -94,7 +93,7 @@ def vocabulary_choice(
     spellings = {one.lang for one in own}
     for lang in langs:
         same = {spelling for spelling in spellings if find_lang(spelling, [lang])}
-        of_lang = [text for one in own if one.lang in same for text in texts_of(one)]
+        of_lang = [text for one in own if one.lang in same for text in one.texts]
         if each or of_lang:
             texts[lang] = _Texts(of_lang, [name.replace("{lang}", lang) for name in each])
     every = frozenset(script for codes in written.values() for script in codes)
@@ -141,13 +140,10 @@ def _check_corpus(paths: Sequence[str], codes: tuple[str, ...]) -> None:
 
 def score_model(model: Model, encoder: TextEncoder, run: Run, examples: dict[str, list[Example]]) -> Scored | None:
     """Scores a model on labelled examples; None where there are none."""
-    answerer: QuestionAnswerer | ParaphraseDetector = (
-        QuestionAnswerer(encoder, model, run_folder.decoding(run.settings))
-        if run_folder.is_qa(run.settings)
-        else ParaphraseDetector(encoder, model, LABELS)
-    )
-    metric = find_task(run.settings.task).metric
-    scores = {lang: score_examples(answerer, group, metric) for lang, group in examples.items()}
+    settings = run.settings
+    kind, task = find_kind(settings.kind), find_task(settings.task)
+    answerer = kind.answerer(encoder, model, kind.scheme(settings))
+    scores = {lang: score_examples(task, answerer, group) for lang, group in examples.items()}
     if not scores:
         return None
     return Scored(summarise(scores), outcomes_by_group(scores))

@@ -46,9 +46,7 @@ def code_switch(
                 answers=tuple((span.of(context), span.start) for span in answers),
             )
         else:
-            first, _ = switch(example.first, [])
-            second, _ = switch(example.second, [])
-            switched = replace(example, lang=lang, first=first, second=second)
+            switched = example.rewritten(lang, [switch(text, [])[0] for text in example.texts])
         if switch.shares:
             yield Made(switched, float(np.mean(switch.shares)))
 

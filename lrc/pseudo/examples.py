@@ -3,7 +3,8 @@
 import hashlib
 from typing import Any, NamedTuple
 
-from ..data.examples import Example, Question
+from ..data.examples import Example
+from ..tasks import kind_of
 
 # Stands for the answer in a question made from a sentence.
 BLANK = "___"
@@ -19,18 +20,7 @@ class Made(NamedTuple):
 def to_row(made: Made, generator: str) -> dict[str, Any]:
     """Returns the row of a JSONL file that `lrc train --pseudo` and every reader of labels take."""
     example, score = made
-    columns: dict[str, Any] = {"id": example.id, "lang": example.lang}
-    if isinstance(example, Question):
-        columns |= {
-            "question": example.question,
-            "context": example.context,
-            "answers": {
-                "text": [text for text, _ in example.answers],
-                "answer_start": [start for _, start in example.answers],
-            },
-        }
-    else:
-        columns |= {"sentence1": example.first, "sentence2": example.second, "label": example.label}
+    columns = {"id": example.id, "lang": example.lang, **kind_of(example).row(example)}
     return columns | {"generator": generator, "score": round(score, 4)}
 
 

@@ -16,7 +16,7 @@ from lrc_runtime import QuestionAnswerer
 
 from ..data.examples import Question
 from ..errors import UserError
-from ..evaluation.metrics import span_scores
+from ..tasks.spans.metrics import span_scores
 from .examples import Made
 from .text import batches
 
@@ -50,7 +50,7 @@ def calibrate(answerer: QuestionAnswerer, known: Sequence[Question], metric: str
     Args:
         answerer: The run or bundle.
         known: Questions with answers, which it was not trained on.
-        metric: Normalisation of answers, see `lrc.evaluation.metrics`.
+        metric: Normalisation of answers, see `lrc.tasks.spans.metrics`.
 
     Raises:
         UserError: If there are too few examples or right answers to fit anything.

@@ -67,8 +67,7 @@ def _test(folder: Path, cell: Cell, row: Row) -> None:
     settings = run.settings
     device = torch.device(settings.device)
     encoder = run_folder.text_encoder(run.backbone, settings)
-    decoding = run_folder.decoding(settings)
-    answerer = torch_answerer(run.model, encoder, decoding, run_folder.is_qa(settings), device, settings.precision)
+    answerer = torch_answerer(run.model, encoder, settings, device, settings.precision)
     task = find_task(settings.task)
     bad = BadExamples(settings.skip_bad)
     own, columns = cell.test_data is not None, settings.columns
@@ -80,11 +79,11 @@ def _test(folder: Path, cell: Cell, row: Row) -> None:
         if not examples:
             raise UserError(f"{task.name} in {lang}: no test example is left that the run has not seen")
     began = time.monotonic()
-    scores = {lang: score_examples(answerer, examples, task.metric) for lang, examples in groups.items()}
+    scores = {lang: score_examples(task, answerer, examples) for lang, examples in groups.items()}
     row.test_seconds = round(time.monotonic() - began, 1)
     summary = summarise(scores)
     row.score = main_score(summary)
-    row.trivial = trivial_score(groups, task.metric)
+    row.trivial = trivial_score(task, groups)
     row.metrics = summary["languages"]
     row.outcomes = {lang: [round(value, 6) for value in score.outcomes] for lang, score in scores.items()}
     metrics: dict[str, Any] = run.metrics

@@ -12,12 +12,15 @@ from lrc_runtime.languages import find_lang
 
 from ..data.examples import BadExamples, Example, Question
 from ..data.identity import AUTO, SHARED
-from ..data.readers import read_pairs, read_questions
+from ..data.readers import gather
 from ..data.shots import rank
 from ..errors import UserError
+from . import KINDS, find_kind
+from .pairs import Pairs
+from .spans import Spans
 
-QA = "qa"
-PARAPHRASE = "paraphrase"
+QA = Spans.name
+PARAPHRASE = Pairs.name
 
 
 @dataclass(frozen=True)
@@ -26,9 +29,9 @@ class Task:
 
     Attributes:
         name: As `--task` gives it.
-        kind: `qa` or `paraphrase`.
+        kind: Kind of task, one of `lrc.tasks.KINDS`.
         langs: Its languages; empty for a user's own data.
-        metric: Name of the normalisation in `lrc.evaluation.metrics`.
+        metric: Name of a metric of the kind.
         labelled: File of shots and dev examples, by data folder and language; None for a user's own data.
         test: File of test examples, likewise.
         shared_file: Whether both parts share one file, which is then split by title.
@@ -116,8 +119,8 @@ TASKS = {
             columns={"question": "question_lang", "answers": "answer_pivot"},
             shares_ids=False,
         ),
-        Task("qa", QA),
-        Task("paraphrase", PARAPHRASE, metric="accuracy"),
+        # A user's own data have the name of their kind.
+        *(Task(kind.name, kind.name, metric=kind.metric) for kind in KINDS.values()),
     )
 }
 
@@ -143,9 +146,23 @@ def read_source(
     ids: str = AUTO,
     several: bool = False,
 ) -> list[Example]:
-    """Reads examples of a task's kind from a file or `hf:REPO[:config][@split]`, see `lrc.data.readers`."""
-    read = read_questions if task.kind == QA else read_pairs
-    return list(read(source, lang, bad, columns, split, ids, several))
+    """Reads examples of a task's kind.
+
+    Args:
+        task: The task.
+        source: A file, or `hf:REPO[:config][@split]`.
+        lang: Language to note in each example.
+        bad: What to do with an example that cannot be used.
+        columns: The table's own names for the columns.
+        split: Split of a hub data set that names none.
+        ids: What its ids are taken for, see `lrc.data.identity`.
+        several: Whether other languages are read beside it.
+
+    Raises:
+        UserError: If the source is missing or not in its format, or an example is bad.
+    """
+    kind = find_kind(task.kind)
+    return gather(kind.scan(source, lang, bad, columns, split, ids), kind.fault, source, bad, ids, several)
 
 
 def read_own(

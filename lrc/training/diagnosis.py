@@ -7,6 +7,7 @@ import numpy as np
 
 from ..data.examples import Example
 from ..evaluation.scoring import main_score, trivial_score
+from ..tasks.registry import Task
 
 # Of 375 published runs, those whose loss stayed above this share of the first have 8 F1 or 59 % accuracy at most.
 _LEARNED = 0.8
@@ -17,7 +18,7 @@ def signs_of_failure(
     losses: Sequence[float],
     dev: dict[str, Any] | None,
     examples: Mapping[str, Sequence[Example]],
-    metric: str,
+    task: Task,
 ) -> list[str]:
     """Returns why a run is a failed one (Mosbach et al. 2021), in a sentence each; nothing where it is none.
 
@@ -25,7 +26,7 @@ def signs_of_failure(
         losses: Task loss of each step.
         dev: Scores on the dev examples, where there are any.
         examples: The dev examples by language.
-        metric: `squad`, `mlqa` or `accuracy`.
+        task: What they are examples of.
     """
     signs = []
     first = float(np.mean(losses[:_FIRST_STEPS]))
@@ -36,7 +37,7 @@ def signs_of_failure(
             " more --steps, a lower --lr, a longer --warmup, or another --seed"
         )
     if dev:
-        score, trivial = main_score(dev), trivial_score({lang: own for lang, own in examples.items() if own}, metric)
+        score, trivial = main_score(dev), trivial_score(task, {lang: own for lang, own in examples.items() if own})
         if score <= trivial:
             signs.append(
                 f"dev has {score:.1f}, where an answerer that has learned nothing has {trivial:.1f}: do not use this"

@@ -16,7 +16,8 @@ from ..adapters import chosen
 from ..config.settings import TrainSettings
 from ..errors import UserError
 from ..model import TaskModel, layer_depths
-from .batching import Feature, collate
+from ..tasks.kind import Feature
+from .batching import collate
 
 # Bytes of hidden states kept; an input of 256 tokens at width 384 takes 0.4 MB.
 CAPACITY = 4 << 30

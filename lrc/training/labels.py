@@ -5,13 +5,13 @@ from itertools import islice
 from pathlib import Path
 
 from ..config.settings import TrainSettings
-from ..data.distractors import add_distractors
 from ..data.examples import BadExamples, Example
 from ..data.overlap import Seen
 from ..data.parallel import read_parallel
 from ..data.passages import read_passages
 from ..data.shots import draw, pick, rank, read_shots, remainder
 from ..errors import UserError
+from ..tasks import find_kind
 from ..tasks.registry import Task, data_root, find_task, read_labelled, read_own, read_source
 
 # Passages of unlabelled text kept in memory.
@@ -68,7 +68,7 @@ def prepare(settings: TrainSettings) -> TrainingData:
             raise UserError(f"--unlabelled {settings.unlabelled}: has no text")
     ids = {lang: [example.id for example in group] for lang, group in shots.items()}
     seen = Seen.of(target + source + pseudo)
-    source, pseudo = (add_distractors(group, settings.draw_seed) for group in (source, pseudo))
+    source, pseudo = (find_kind(settings.kind).augment(group, settings.draw_seed) for group in (source, pseudo))
     return TrainingData(target, source, pseudo, dev, parallel, unlabelled, ids, seen, bad)
 
 

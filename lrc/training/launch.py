@@ -15,7 +15,8 @@ from ..console import note, progress, score_table, tell
 from ..devices import pick_device, pick_precision
 from ..errors import UserError
 from ..files import claimed, read_json, replace_folder, write_json
-from ..tasks.registry import QA, check_langs, data_root, find_task, present_langs
+from ..tasks import find_kind
+from ..tasks.registry import check_langs, data_root, find_task, present_langs
 from .diagnosis import signs_of_failure
 from .labels import TrainingData, prepare
 from .soup import check_soup, finish_soup, unfinished
@@ -49,6 +50,7 @@ def start(asked: Mapping[str, Any]) -> None:
 def _start(settings: TrainSettings, folder: Path, epochs: float | None) -> None:
     check_soup(settings)
     data = prepare(settings)
+    find_kind(settings.kind).resolve(settings, data.target + data.source + data.pseudo)
     _resolve_steps(settings, data, epochs)
     backbone = load_backbone(settings.backbone)
     settings.fingerprint = backbone.fingerprint
@@ -134,7 +136,7 @@ def _show_outcome(metrics: dict[str, Any], data: TrainingData, settings: TrainSe
     if dev:
         score_table(f"{settings.task}: dev examples, torch", dev)
     losses = [terms["task"] for terms in metrics["loss"]]
-    for sign in signs_of_failure(losses, dev, data.dev, find_task(settings.task).metric):
+    for sign in signs_of_failure(losses, dev, data.dev, find_task(settings.task)):
         note(f"warning: {sign}")
 
 
@@ -158,17 +160,10 @@ def resolve_langs(settings: TrainSettings) -> None:
 
 def _resolve_steps(settings: TrainSettings, data: TrainingData, epochs: float | None) -> None:
     """Fills in batch size and steps, by the task and the number of labels."""
-    is_qa = settings.kind == QA
-    settings.batch_size = settings.batch_size or (8 if is_qa else 32)
+    default = find_kind(settings.kind).steps
+    settings.batch_size = settings.batch_size or default.batch_size
     labels = len(data.target) + len(data.source) + len(data.pseudo)
     if epochs is not None:
         settings.steps = max(1, round(epochs * labels / settings.batch_size))
     if not settings.steps:
-        settings.steps = default_steps(is_qa, bool(data.source or data.pseudo))
-
-
-def default_steps(is_qa: bool, has_more: bool) -> int:
-    """Returns the steps of a run that names none: what a few hundred labels need, or a few thousand."""
-    if is_qa:
-        return 700 if has_more else 250
-    return 600 if has_more else 250
+        settings.steps = default.many if data.source or data.pseudo else default.few

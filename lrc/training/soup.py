@@ -20,7 +20,7 @@ from ..errors import UserError
 from ..evaluation.scoring import evaluate_dev
 from ..files import read_json, write_json
 from ..model import build_model
-from ..tasks.registry import QA
+from ..tasks import find_kind
 from .labels import TrainingData
 
 _MEMBERS = "members"
@@ -36,8 +36,9 @@ def check_soup(settings: TrainSettings) -> None:
         raise UserError(f"--soup {settings.soup}: must be at least 1")
     if settings.soup == 1:
         return
+    kind = find_kind(settings.kind)
     for part in (
-        "" if settings.kind == QA else "a head that compares sentences",
+        "" if kind.means else f"a head that {kind.what}",
         *(adapter.without_mean(settings) for adapter in chosen(settings)),
     ):
         if part:

@@ -6,7 +6,8 @@ from itertools import accumulate, chain
 
 from ..config.settings import TrainSettings
 from ..errors import UserError
-from .batching import Feature, schedule
+from ..tasks.kind import Feature
+from .batching import schedule
 
 PSEUDO, SOURCE, TARGET = "pseudo", "source", "target"
 _KINDS = (PSEUDO, SOURCE, TARGET)

@@ -21,8 +21,10 @@ from ..config.settings import TrainSettings
 from ..errors import UserError
 from ..evaluation.scoring import evaluate_dev, main_score
 from ..files import write_json
-from ..model import INPUTS, build_model, task_loss
-from .batching import Feature, build_features, collate
+from ..model import INPUTS, build_model
+from ..tasks import find_kind
+from ..tasks.kind import Feature
+from .batching import collate
 from .cuda_graphs import EncoderGraphs
 from .freezing import LowerLayers, check_freezing, gradual_unfreezing
 from .labels import TrainingData
@@ -61,9 +63,10 @@ class Trainer:
         self._device = torch.device(settings.device)
         self._encoder = run_folder.text_encoder(backbone, settings)
         labels = {TARGET: data.target, SOURCE: data.source, PSEUDO: data.pseudo}
+        self._kind = find_kind(settings.kind)
+        scheme = self._kind.scheme(settings)
         self._features = {
-            kind: build_features(examples, self._encoder, settings.max_answer_length)
-            for kind, examples in labels.items()
+            part: self._kind.features(examples, self._encoder, scheme) for part, examples in labels.items()
         }
         available = [kind for kind, features in self._features.items() if features]
         if not available:
@@ -176,7 +179,7 @@ class Trainer:
         with torch.autocast(self._device.type, torch.bfloat16, enabled=settings.precision == "bf16"), any_shape():
             hidden = self._encode(features, batch)
             logits = self.model.head(hidden[-1], batch["attention_mask"], batch["input_ids"])
-            loss = task_loss(logits, batch, settings.label_smoothing)
+            loss = self._kind.loss(logits, batch, settings.label_smoothing)
             align, values = self._aligner(hidden, logits, batch, self.step)
             terms = {"task": loss.detach(), **values}
             loss = loss + align

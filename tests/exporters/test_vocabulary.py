@@ -10,7 +10,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from torch import nn
 
 import lrc_runtime
-from lrc.data.examples import BadExamples, texts_of
+from lrc.data.examples import BadExamples
 from lrc.data.readers import read_questions
 from lrc.errors import UserError
 from lrc.lowering.samples import vocabulary_choice
@@ -144,7 +144,7 @@ def test_a_corpus_joins_what_the_run_has_learned_from(tmp_path: Path, name: str)
         assert first == again
         return set(first)
 
-    learned = set.union(*(pieces(text) for one in own[: len(own) // 200] for text in texts_of(one)))
+    learned = set.union(*(pieces(text) for one in own[: len(own) // 200] for text in one.texts))
     added = pieces(HINDI)
     # And for a few that are likely by themselves.
     room = len(kept([], 1) | learned | added) + 10

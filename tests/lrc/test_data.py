@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from lrc.data.distractors import add_distractors
 from lrc.data.examples import BadExamples, Pair, Question
 from lrc.data.parallel import read_parallel
 from lrc.data.readers import read_pairs, read_questions
 from lrc.data.shots import draw, remainder, sample
 from lrc.errors import UserError
+from lrc.tasks.pairs import Pairs
 from lrc.tasks.registry import TASKS, read_labelled, read_test
+from lrc.tasks.spans.distractors import add_distractors
 from lrc.training.labels import TrainingData, draw_labels, prepare
 from tests.conftest import EXAMPLES, LANGS, data_dir, lrc, settings_of
 
@@ -193,7 +194,7 @@ def test_distractors_move_answers_with_their_text() -> None:
     unchanged = sum(item.context == originals[item.id].context for item in joined)
     assert unchanged == 16 and before - unchanged == 32
     pairs = read_pairs(EXAMPLES / "pairs.hi.tsv", "hi", BadExamples(False))
-    assert sorted(pairs, key=lambda pair: pair.id) == sorted(add_distractors(pairs, 3), key=lambda pair: pair.id)
+    assert sorted(pairs, key=lambda pair: pair.id) == sorted(Pairs().augment(pairs, 3), key=lambda pair: pair.id)
 
 
 def prepared(seed: int, apart: bool) -> TrainingData:

@@ -10,7 +10,8 @@ from lrc.backbones.load import load_backbone
 from lrc.data.examples import Question
 from lrc.model import INPUTS, TaskModel, build_model
 from lrc.run_folder import load_run, text_encoder
-from lrc.training.batching import build_features, collate
+from lrc.tasks import find_kind
+from lrc.training.batching import collate
 from lrc.training.cuda_graphs import EncoderGraphs
 from tests.conftest import settings_of, train_tiny
 
@@ -30,7 +31,7 @@ def model_and_batches(tiny: Path) -> tuple[TaskModel, list[dict[str, torch.Tenso
         Question(str(number), "hi", "", question, context, [(answer, context.index(answer))])
         for number, (question, context, answer) in enumerate(TEXTS)
     ]
-    features = build_features(questions, encoder)
+    features = find_kind(settings.kind).features(questions, encoder, find_kind(settings.kind).scheme(settings))
     model = build_model(backbone, settings, batch=collate(features, encoder))
     return model, [collate(features[: size + 1], encoder) for size in range(len(features))]
 

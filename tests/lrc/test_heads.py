@@ -6,9 +6,11 @@ import pytest
 import torch
 
 from lrc.config.settings import TrainSettings
-from lrc.heads import InteractionPairHead, QuestionSpanHead, texts_of
 from lrc.lowering.lower import lower
+from lrc.pooling import texts_of
 from lrc.run_folder import load_run
+from lrc.tasks.label_heads import InteractionHead
+from lrc.tasks.spans.heads import QuestionSpanHead
 from tests.conftest import assert_same_scores, lrc, tiny_arguments, train_tiny
 from tests.lrc.test_cli import refused
 
@@ -39,7 +41,7 @@ def test_the_question_head_starts_as_the_cosine() -> None:
 def test_the_interaction_head_sees_order_and_no_padding() -> None:
     torch.manual_seed(0)
     hidden = torch.randn(2, 9, 8)
-    head = InteractionPairHead(8, 2)
+    head = InteractionHead(8, 2)
     logits = head(hidden, MASK, IDS)["logits"]
     alone = head(hidden[1:, :6], MASK[1:, :6], IDS[1:, :6])["logits"]
     assert torch.allclose(logits[1:], alone, atol=1e-5)

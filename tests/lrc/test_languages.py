@@ -8,9 +8,9 @@ import pytest
 
 from lrc.data.scripts import script_share, scripts
 from lrc.errors import UserError
-from lrc.evaluation.metrics import span_scores
 from lrc.tasks.check import check
 from lrc.tasks.registry import check_langs, find_task
+from lrc.tasks.spans.metrics import span_scores
 from tests.conftest import EXAMPLES, lrc
 from tests.lrc.test_cli import QA, refused
 

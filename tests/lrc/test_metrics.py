@@ -2,7 +2,7 @@
 
 import pytest
 
-from lrc.evaluation.metrics import span_scores
+from lrc.tasks.spans.metrics import span_scores
 
 
 @pytest.mark.parametrize(

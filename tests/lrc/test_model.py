@@ -14,7 +14,10 @@ from lrc.errors import UserError
 from lrc.lowering.lower import lower
 from lrc.model import build_model
 from lrc.run_folder import load_run
-from lrc.training.batching import build_features, collate, locate, schedule
+from lrc.tasks.kind import Scheme
+from lrc.tasks.spans import Spans
+from lrc.tasks.spans.features import locate
+from lrc.training.batching import collate, schedule
 from lrc_runtime.encoding import TextEncoder
 from lrc_runtime.manifest import Windowing
 from tests.conftest import EXAMPLES, make_tokenizer, settings_of, train_tiny
@@ -117,9 +120,9 @@ def test_labels_hold_whole_characters_and_words() -> None:
         start = context.index("की" if answer == "क" else answer)
         question = [Question("1", "hi", "", "Rosskopf?", context, ((answer, start),))]
         whole = [Question("1", "hi", "", "Rosskopf?", context, ((taught, start),))]
-        (one, *_), (other, *_) = build_features(question, encoder), build_features(whole, encoder)
-        assert one.target == other.target != (0, 0)
-        first, last = (at - one.inputs.context_start for at in one.target)
+        one, other = (Spans().features(questions, encoder, Scheme())[0] for questions in (question, whole))
+        assert one.targets == other.targets and any(one.targets.values())
+        first, last = (at - one.inputs.context_start for at in one.targets.values())
         assert taught in context[one.inputs.offsets[first, 0] : one.inputs.offsets[last, 1]]
 
 
@@ -127,11 +130,11 @@ def test_labels_hold_whole_characters_and_words() -> None:
 def test_labels_point_at_the_answer(lang: str) -> None:
     questions = read_questions(EXAMPLES / f"qa.{lang}.json", lang, BadExamples(False))
     encoder = TextEncoder(make_tokenizer(), Windowing(64, 16, 24))
-    features = build_features(questions, encoder)
+    features = Spans().features(questions, encoder, Scheme())
     answers = {question.id: question for question in questions}
     held = set()
     for feature in features:
-        start, end = feature.target
+        start, end = feature.targets.values()
         if (start, end) == (0, 0):
             continue
         held.add(feature.id)
@@ -143,7 +146,7 @@ def test_labels_point_at_the_answer(lang: str) -> None:
         # No token more than needed: the outermost ones touch the answer.
         assert offsets[first, 1] > begin and offsets[last, 0] < begin + len(text)
     assert held == set(answers)
-    assert any(feature.target == (0, 0) for feature in features)
+    assert any(not any(feature.targets.values()) for feature in features)
     assert locate(features[0].inputs, 10**6, 10**6 + 5) == (0, 0)
 
 
@@ -152,9 +155,11 @@ def test_schedule_keeps_translations_together_and_repeats_itself() -> None:
     features = [
         feature
         for lang in ("de", "hi", "zh")
-        for feature in build_features(read_questions(EXAMPLES / f"qa.{lang}.json", lang, BadExamples(False)), encoder)
+        for feature in Spans().features(
+            read_questions(EXAMPLES / f"qa.{lang}.json", lang, BadExamples(False)), encoder, Scheme()
+        )
     ]
-    source = build_features(read_questions(EXAMPLES / "qa.en.json", "en", BadExamples(False)), encoder)
+    source = Spans().features(read_questions(EXAMPLES / "qa.en.json", "en", BadExamples(False)), encoder, Scheme())
     batches = list(schedule(features, [], 0.2, 16, 60, seed=5))
     assert len(batches) == 60 and all(len(batch) <= 16 for batch in batches)
     assert [[f.id for f in batch] for batch in batches] == [

@@ -7,8 +7,10 @@ import torch
 
 from lrc.backbones.load import load_backbone
 from lrc.errors import UserError
-from lrc.model import build_model, task_loss
+from lrc.model import build_model
 from lrc.run_folder import load_run
+from lrc.tasks.pairs import Pairs
+from lrc.tasks.spans import Spans
 from lrc.training import freezing
 from lrc.training.optim import WeightAverage, parameter_groups
 from lrc.training.stages import parse_recipe, stage_rate
@@ -119,13 +121,13 @@ def test_smoothing_spreads_mass_over_allowed_tokens_alone() -> None:
     }
     outputs = {"start_logits": logits, "end_logits": logits}
     p = torch.tensor([0.0, 9.0, 1.0]).log_softmax(0)
-    assert task_loss(outputs, batch) == pytest.approx(float(-p[1]), abs=1e-6)
+    assert Spans().loss(outputs, batch) == pytest.approx(float(-p[1]), abs=1e-6)
     smooth = 0.7 * -p[1] + 0.3 * -p.mean()
-    assert task_loss(outputs, batch, 0.3) == pytest.approx(float(smooth), rel=1e-5)
+    assert Spans().loss(outputs, batch, 0.3) == pytest.approx(float(smooth), rel=1e-5)
     pair = {"logits": torch.tensor([[2.0, 0.0]])}
     q = torch.tensor([2.0, 0.0]).log_softmax(0)
     expected = 0.8 * -q[0] + 0.2 * -q.mean()
-    assert task_loss(pair, {"labels": torch.tensor([0])}, 0.2) == pytest.approx(float(expected), rel=1e-5)
+    assert Pairs().loss(pair, {"labels": torch.tensor([0])}, 0.2) == pytest.approx(float(expected), rel=1e-5)
 
 
 def test_shares_that_make_no_sense(tiny: Path, tmp_path: Path) -> None:

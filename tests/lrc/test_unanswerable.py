@@ -13,7 +13,9 @@ from lrc.cli.app import app
 from lrc.data.examples import Question
 from lrc.evaluation import calibration as calibrate
 from lrc.evaluation.scoring import outcomes_by_group, score_examples, summarise, trivial_score
-from lrc.evaluation.unanswerable import Outcome, scores_of_both
+from lrc.tasks.registry import TASKS
+from lrc.tasks.spans import Spans
+from lrc.tasks.spans.unanswerable import Outcome, scores_of_both
 from lrc_exporters import gate
 from lrc_exporters.gate import Scored
 from lrc_runtime import QuestionAnswerer
@@ -94,24 +96,24 @@ def test_an_answerer_may_refuse_where_some_questions_have_no_answer(encoder: Tex
     answerer = QuestionAnswerer(encoder, Knowing(encoder), Decoding())
     both = [asked(number, number % 4 > 0) for number in range(16)]
     answered = [question for question in both if question.answers]
-    alone = score_examples(answerer, answered, "squad")
-    assert not alone.both and not alone.answerable
-    score = score_examples(answerer, both, "squad")
-    assert score.both["no_answer_f1"] == 100 and score.both["has_answer_f1"] == pytest.approx(alone.main)
+    alone = score_examples(TASKS["qa"], answerer, answered)
+    assert set(alone.named) == {"f1", "exact_match"} and not alone.answerable
+    score = score_examples(TASKS["qa"], answerer, both)
+    assert score.named["no_answer_f1"] == 100 and score.named["has_answer_f1"] == pytest.approx(alone.main)
     assert score.main == pytest.approx((3 * alone.main + 100) / 4)
     never = QuestionAnswerer(encoder, Knowing(encoder, refuses=False), Decoding())
-    assert score_examples(never, both, "squad").both["no_answer_f1"] == 0
+    assert score_examples(TASKS["qa"], never, both).named["no_answer_f1"] == 0
     summary = summarise({"hi": score, "am": alone})
     assert "has_answer_f1" not in summary["languages"]["am"]
     assert summary["average"]["no_answer_f1"] == 100 and "best_f1_threshold" not in summary["average"]
-    assert trivial_score({"hi": both}, "squad") >= 25
+    assert trivial_score(TASKS["qa"], {"hi": both}) >= 25
 
 
 def test_the_gate_looks_at_both_kinds(encoder: TextEncoder) -> None:
     both = [asked(number, number % 2 > 0) for number in range(80)]
-    before = score_examples(QuestionAnswerer(encoder, Knowing(encoder), Decoding()), both, "squad")
+    before = score_examples(TASKS["qa"], QuestionAnswerer(encoder, Knowing(encoder), Decoding()), both)
     lost = QuestionAnswerer(encoder, Knowing(encoder, refuses=False), Decoding())
-    after = score_examples(lost, both, "squad")
+    after = score_examples(TASKS["qa"], lost, both)
     groups = [outcomes_by_group({"hi": score}) for score in (before, after)]
     assert list(groups[0]) == ["hi", "hi, has answer", "hi, no answer"]
     losses = gate.losses(
@@ -124,9 +126,10 @@ def test_the_gate_looks_at_both_kinds(encoder: TextEncoder) -> None:
 def test_real_unanswerable_questions_are_what_no_answer_is_fitted_on(encoder: TextEncoder) -> None:
     answerer = QuestionAnswerer(encoder, Knowing(encoder, doubt=1.0), Decoding())
     both = [asked(number, number % 3 > 0) for number in range(30)]
-    slope, _, report = calibrate._fit_no_answer(answerer, {"hi": both})  # type: ignore[misc]
+    spans = Spans()
+    slope, _, report = calibrate.fit_no_answer(spans.margins(answerer, {"hi": both}))
     assert report["real"] == 10 and report["examples"] == 30 and report["recall"] == 1 and slope > 0
-    _, _, report = calibrate._fit_no_answer(answerer, {"hi": [one for one in both if one.answers]})  # type: ignore[misc]
+    _, _, report = calibrate.fit_no_answer(spans.margins(answerer, {"hi": [one for one in both if one.answers]}))
     assert report["real"] == 0 and report["examples"] == 40
 
 

@@ -7,19 +7,19 @@ never looks at the question; and it learns that answers stand early. A foreign p
 from collections.abc import Sequence
 from dataclasses import replace
 
-from .examples import Example, Question
-from .shots import rank
+from ...data.examples import Question
+from ...data.shots import rank
 
 # Code points of the foreign passage, and contexts that are long enough without one.
 _PASSAGE = 500
 _LONG = 1500
 
 
-def add_distractors(examples: Sequence[Example], seed: int) -> list[Example]:
+def add_distractors(examples: Sequence[Question], seed: int) -> list[Question]:
     """Joins three of four contexts with the beginning of another example's context.
 
     Args:
-        examples: Source or pseudo-labels; pairs and long contexts stay as they are.
+        examples: Source or pseudo-labels; long contexts stay as they are.
         seed: Of the choice.
 
     Returns:
@@ -27,10 +27,10 @@ def add_distractors(examples: Sequence[Example], seed: int) -> list[Example]:
         their context, one has it behind, one has none.
     """
     order = sorted(examples, key=lambda item: rank(seed, f"distractor {item.id}"))
-    joined: list[Example] = []
+    joined: list[Question] = []
     for index, example in enumerate(order):
         other = order[(index + 1) % len(order)]
-        if not (isinstance(example, Question) and isinstance(other, Question)) or len(example.context) > _LONG:
+        if len(example.context) > _LONG:
             joined.append(example)
             continue
         passage = other.context[:_PASSAGE]
