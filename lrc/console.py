@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _ERR = Console(stderr=True, highlight=False)
 _OUT = Console(highlight=False)
+# Scores of questions with and without an answer, which have a table of their own.
+_APART = ("has_answer", "no_answer", "best_")
 
 
 def note(message: str) -> None:
@@ -83,7 +85,7 @@ def pass_table(passes: "Sequence[Step]") -> None:
 
 def score_table(title: str, summary: dict[str, Any]) -> None:
     """Prints scores by language and their average, in percent; questions without an answer in a second table."""
-    names = [name for name in ("f1", "exact_match", "accuracy") if name in summary["average"]]
+    names = [name for name in summary["average"] if not name.startswith(_APART)]
     table = Table("language", *[name.replace("_", " ") for name in names], "examples", title=title)
     for lang, entry in summary["languages"].items():
         table.add_row(lang, *[f"{entry[name]:.1f}" for name in names], str(entry["count"]))

@@ -45,6 +45,7 @@ class Source:
         score: Scores a model on labelled data; None where there is none.
         calibrate: Fits a model's confidence on labelled data, and says for the manifest how well; None where there is
             too little.
+        ranks_windows: Whether the windows of a long text are ranked, for which the bundle has the table as a graph.
     """
 
     tuned: nn.Module
@@ -60,6 +61,7 @@ class Source:
     config: dict[str, Any]
     score: Score
     calibrate: Calibrate
+    ranks_windows: bool = False
 
 
 @dataclass(frozen=True)

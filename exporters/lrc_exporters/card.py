@@ -2,19 +2,18 @@
 
 from typing import Any
 
-from lrc_runtime.manifest import QUESTION_ANSWERING, Manifest
+from lrc_runtime.kinds import KINDS
+from lrc_runtime.manifest import Manifest
 
 from .gate import Loss, table
 
 
 def model_card(manifest: Manifest) -> str:
     """Returns the card of a bundle as Markdown."""
-    answers = manifest.task == QUESTION_ANSWERING
-    does = "Answers questions from a text" if answers else "Tells whether two sentences mean the same"
     lines = [
         f"# {manifest.task}: {', '.join(manifest.languages)}",
         "",
-        f"{does}, in {manifest.precision}. Made by lrc; served by `lrc_runtime`.",
+        f"This bundle {KINDS[manifest.task].does}, in {manifest.precision}. Made by lrc; served by `lrc_runtime`.",
         "",
         "## Scores",
         "",

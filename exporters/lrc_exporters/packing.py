@@ -15,7 +15,6 @@ from lrc_runtime.manifest import (
     CARD,
     CONFIG,
     LOOKUP,
-    QUESTION_ANSWERING,
     TOKENIZER,
     WEIGHTS,
     Manifest,
@@ -48,7 +47,7 @@ def pack(builds: Sequence[Build], folder: Path) -> list[Manifest]:
     """
     models = {model_file(build.name): onnx.load(build.graph) for build in builds}
     for build in builds:
-        if build.embedded and build.manifest.task == QUESTION_ANSWERING:
+        if build.embedded and build.source.ranks_windows:
             models[LOOKUP] = lookup_graph(models[model_file(build.name)], build.embedded)
     share_weights(models, folder)
     first = builds[0]

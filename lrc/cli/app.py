@@ -279,10 +279,9 @@ def data_get(
     timeout: Annotated[float, typer.Option(help="Seconds without a byte that count as a cut.", min=0.1)] = 30.0,
 ) -> None:
     """Download a published data set, resuming what was cut."""
-    from ..data.catalogue import get
-    from ..tasks.registry import data_root
+    from ..tasks.registry import data_root, fetch_task
 
-    get(name, data_root(data_dir, exists=False), mirror, again, timeout)
+    fetch_task(name, data_root(data_dir, exists=False), mirror, again, timeout)
 
 
 @data_app.command("check", cls=Command)

@@ -6,7 +6,7 @@ from pathlib import Path
 from ..errors import UserError
 from ..files import read_json, write_json
 from .download import Digest
-from .published import Published, fetch
+from .published import Published
 
 _MEGABYTE = 1 << 20
 _GITHUB = "https://raw.githubusercontent.com"
@@ -128,23 +128,3 @@ AFRIQA = Published(
     "Ogundepo et al. 2023, AfriQA: Cross-lingual Open-Retrieval Question Answering for African Languages,"
     " arXiv 2305.06897",
 )
-
-CATALOGUE = {
-    "mlqa": MLQA,
-    "xquad": XQUAD,
-    "pawsx": PAWSX,
-    "tydiqa": TYDIQA,
-    "amqa": AMQA,
-    "afriqa": AFRIQA,
-}
-
-
-def get(name: str, root: Path, mirror: str | None, again: bool, timeout: float = 30.0, pause: float = 0.5) -> Path:
-    """Fetches a data set by its name; otherwise as `lrc.data.published.fetch`.
-
-    Raises:
-        UserError: If it is unknown, is there already, cannot be fetched, or is not what it must be.
-    """
-    if name not in CATALOGUE:
-        raise UserError(f"{name}: unknown data set; choose one of {', '.join(CATALOGUE)}")
-    return fetch(CATALOGUE[name], root / name, mirror, again, timeout, pause)

@@ -187,6 +187,7 @@ def _part(run: Run, prepared: _Prepared, name: str | None, options: Options, fol
         config={**_config(run), **kind.config(scheme)},
         score=lambda model, encoder: score_model(model, encoder, run, examples),
         calibrate=lambda model, encoder: fit_calibration(model, encoder, run, examples),
+        ranks_windows=kind.ranks_windows,
     )
     told = run.settings.public()
     manifest = Manifest(
@@ -194,6 +195,7 @@ def _part(run: Run, prepared: _Prepared, name: str | None, options: Options, fol
         languages=prepared.langs,
         precision=options.products,
         labels=list(scheme.labels),
+        texts=scheme.texts,
         windowing=run_folder.windowing(run.settings),
         decoding=scheme.decoding,
         training={**told.to_json(), **_trained(run.trained), "trained_share": run.metrics.get("trained_share")},

@@ -109,6 +109,7 @@ class TaskKind(ABC, Generic[E, A, J]):
         main_score: Name of the score that counts.
         max_drop: Points of it that a language may lose at the gate.
         reads_tokens: Whether its head reads each token, not the text as a whole; methods have rates for both.
+        ranks_windows: Whether its bundles can read only some windows of a long text.
         steps: How long a run is.
         heads: Its task heads by name, the default first.
         means: Whether heads of several runs have a mean.
@@ -124,6 +125,7 @@ class TaskKind(ABC, Generic[E, A, J]):
     main_score: ClassVar[str]
     max_drop: ClassVar[float]
     reads_tokens: ClassVar[bool]
+    ranks_windows: ClassVar[bool] = False
     steps: ClassVar[Steps]
     heads: ClassVar[tuple[str, ...]]
     means: ClassVar[bool]
@@ -159,12 +161,13 @@ class TaskKind(ABC, Generic[E, A, J]):
         """Returns the scheme that a run's settings ask for."""
         return Scheme(tuple(settings.labels), settings.texts, Decoding(settings.max_answer_length))
 
-    def resolve(self, settings: Any, examples: Sequence[E]) -> None:
+    def resolve(self, settings: Any, examples: Sequence[E], dev: Sequence[E]) -> None:
         """Fills in the settings that only the labels tell.
 
         Args:
             settings: They are changed.
             examples: Everything that the run learns from.
+            dev: What it is scored on.
 
         Raises:
             UserError: If the examples do not go together.

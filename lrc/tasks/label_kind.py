@@ -51,6 +51,10 @@ class LabelKind(TaskKind[E, A, Verdict]):
         """Returns the name of an example's label."""
 
     @abstractmethod
+    def labels(self, answerer: A) -> Sequence[str]:
+        """Returns the labels that a run or a bundle gives."""
+
+    @abstractmethod
     def verdicts(self, answerer: A, examples: Sequence[E]) -> list[tuple[str, float]]:
         """Returns the label that is given to each example, and its probability."""
 
@@ -90,7 +94,18 @@ class LabelKind(TaskKind[E, A, Verdict]):
         return nn.functional.cross_entropy(outputs["logits"].float(), batch["labels"], label_smoothing=smoothing)
 
     def judge(self, answerer: A, examples: Sequence[E], metric: str) -> list[Verdict]:
-        """Lets a run or a bundle label examples."""
+        """Lets a run or a bundle label examples.
+
+        Raises:
+            UserError: If an example has a label that is not among those of the run.
+        """
+        known = self.labels(answerer)
+        for example in examples:
+            if self.label(example) not in known:
+                raise UserError(
+                    f"{example.NOUN.removesuffix('s')} {example.id}: has the label {self.label(example)!r}, which was"
+                    f" not trained on; what is scored knows {', '.join(known)}"
+                )
         return [
             Verdict(given, self.label(example), score)
             for example, (given, score) in zip(examples, self.verdicts(answerer, examples), strict=True)

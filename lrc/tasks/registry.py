@@ -10,8 +10,10 @@ from pathlib import Path
 
 from lrc_runtime.languages import find_lang
 
+from ..data.catalogue import AFRIQA, AMQA, MLQA, PAWSX, TYDIQA, XQUAD
 from ..data.examples import BadExamples, Example, Question
 from ..data.identity import AUTO, SHARED
+from ..data.published import Published, fetch
 from ..data.readers import gather
 from ..data.shots import rank
 from ..errors import UserError
@@ -37,6 +39,7 @@ class Task:
         shared_file: Whether both parts share one file, which is then split by title.
         columns: Names of the columns in its files, where they are not lrc's.
         shares_ids: Whether an id means the same example in every language.
+        published: Where its files come from, if `lrc data get` can fetch them.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Task:
     shared_file: bool = False
     columns: Mapping[str, str] | None = None
     shares_ids: bool = True
+    published: Published | None = None
 
 
 def _mlqa(split: str) -> Callable[[Path, str], Path]:
@@ -85,7 +89,9 @@ def _xquad(root: Path, lang: str) -> Path:
 TASKS = {
     task.name: task
     for task in (
-        Task("mlqa", QA, ("ar", "de", "en", "es", "hi", "vi", "zh"), "mlqa", _mlqa("dev"), _mlqa("test")),
+        Task(
+            "mlqa", QA, ("ar", "de", "en", "es", "hi", "vi", "zh"), "mlqa", _mlqa("dev"), _mlqa("test"), published=MLQA
+        ),
         Task(
             "xquad",
             QA,
@@ -93,6 +99,7 @@ TASKS = {
             labelled=_xquad,
             test=_xquad,
             shared_file=True,
+            published=XQUAD,
         ),
         Task(
             "pawsx",
@@ -101,6 +108,7 @@ TASKS = {
             "accuracy",
             _pawsx("dev"),
             _pawsx("test"),
+            published=PAWSX,
         ),
         Task(
             "tydiqa",
@@ -108,8 +116,9 @@ TASKS = {
             ("ar", "bn", "en", "fi", "id", "ko", "ru", "sw", "te"),
             labelled=_tydiqa("train"),
             test=_tydiqa("dev"),
+            published=TYDIQA,
         ),
-        Task("amqa", QA, ("am",), labelled=_amqa("train"), test=_amqa("dev")),
+        Task("amqa", QA, ("am",), labelled=_amqa("train"), test=_amqa("dev"), published=AMQA),
         Task(
             "afriqa",
             QA,
@@ -118,6 +127,7 @@ TASKS = {
             test=_afriqa("test"),
             columns={"question": "question_lang", "answers": "answer_pivot"},
             shares_ids=False,
+            published=AFRIQA,
         ),
         # A user's own data have the name of their kind.
         *(Task(kind.name, kind.name, metric=kind.metric) for kind in KINDS.values()),
@@ -134,6 +144,19 @@ def find_task(name: str) -> Task:
     if name not in TASKS:
         raise UserError(f"--task {name}: unknown task; choose one of {', '.join(TASKS)}")
     return TASKS[name]
+
+
+def fetch_task(name: str, root: Path, mirror: str | None, again: bool, timeout: float = 30.0) -> Path:
+    """Fetches the files of a task; otherwise as `lrc.data.published.fetch`.
+
+    Raises:
+        UserError: If the task is unknown or its files are not published, are there already, cannot be fetched, or are
+            not what they must be.
+    """
+    published = {task.name: task.published for task in TASKS.values() if task.published}
+    if name not in published:
+        raise UserError(f"{name}: unknown data set; choose one of {', '.join(published)}")
+    return fetch(published[name], root / name, mirror, again, timeout)
 
 
 def read_source(

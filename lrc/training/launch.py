@@ -50,7 +50,8 @@ def start(asked: Mapping[str, Any]) -> None:
 def _start(settings: TrainSettings, folder: Path, epochs: float | None) -> None:
     check_soup(settings)
     data = prepare(settings)
-    find_kind(settings.kind).resolve(settings, data.target + data.source + data.pseudo)
+    dev = [example for group in data.dev.values() for example in group]
+    find_kind(settings.kind).resolve(settings, data.target + data.source + data.pseudo, dev)
     _resolve_steps(settings, data, epochs)
     backbone = load_backbone(settings.backbone)
     settings.fingerprint = backbone.fingerprint

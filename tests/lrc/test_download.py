@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 
 from lrc.data.archives import unpack
-from lrc.data.catalogue import CATALOGUE, get
 from lrc.data.download import Digest, SafeRedirect, download
 from lrc.data.examples import BadExamples, Question
+from lrc.data.published import Published
 from lrc.data.readers import read_pairs, read_questions
 from lrc.errors import UserError
-from lrc.tasks.registry import find_task, read_labelled, read_test
+from lrc.tasks.registry import TASKS, fetch_task, find_task, read_labelled, read_test
 from tests.conftest import EXAMPLES, lrc
 
 BODY = bytes(range(256)) * 4000
@@ -259,12 +259,16 @@ def hausa() -> bytes:
     return "".join(json.dumps({"id": number} | row) + "\n" for number in range(2)).encode()
 
 
+def published() -> dict[str, Published]:
+    return {task.name: task.published for task in TASKS.values() if task.published}
+
+
 def serve(server: Server, monkeypatch: pytest.MonkeyPatch, files: dict[str, bytes]) -> None:
     """Puts files on the server and their digests into the catalogue."""
     server.files = {f"/{name}": data for name, data in files.items()}
-    for name, entry in CATALOGUE.items():
+    for name, entry in published().items():
         digests = {file: digest(files[file]) for file in entry.files if file in files}
-        monkeypatch.setitem(CATALOGUE, name, replace(entry, files=digests))
+        monkeypatch.setitem(TASKS, name, replace(TASKS[name], published=replace(entry, files=digests)))
 
 
 def test_each_published_set_comes_into_its_layout(
@@ -276,12 +280,12 @@ def test_each_published_set_comes_into_its_layout(
         "x-final.tar.gz": tarred({"x-final/zh/dev_2k.tsv": f"{HEADER}1\t你好吗\t你好\t0\n".encode()}),
         "tydiqa-goldp-v1.1-train.json": tydi("swahili-1-0", "arabic-2-0"),
         "tydiqa-goldp-v1.1-dev.json": tydi("swahili-3-0"),
-        **dict.fromkeys(CATALOGUE["xquad"].files, hindi),
-        **dict.fromkeys(CATALOGUE["amqa"].files, amharic()),
-        **dict.fromkeys(CATALOGUE["afriqa"].files, hausa()),
+        **dict.fromkeys(published()["xquad"].files, hindi),
+        **dict.fromkeys(published()["amqa"].files, amharic()),
+        **dict.fromkeys(published()["afriqa"].files, hausa()),
     }
     serve(server, monkeypatch, files)
-    for name in CATALOGUE:
+    for name in published():
         lrc("data", "get", name, "--data-dir", tmp_path, "--mirror", server.url)
     bad = BadExamples(False)
     assert len(read_questions(tmp_path / "mlqa/MLQA_V1/dev/dev-context-hi-question-hi.json", "hi", bad)) == 64
@@ -297,7 +301,7 @@ def test_each_published_set_comes_into_its_layout(
                 (example,) = read(task, tmp_path, lang, bad)
                 assert isinstance(example, Question)
                 assert example.answers in ((("ጣና", 0),), (("Chad", 5),)), (name, lang)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(CATALOGUE)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(published())
 
 
 def test_what_is_not_the_published_file_is_refused_and_the_copy_stands(
@@ -305,28 +309,28 @@ def test_what_is_not_the_published_file_is_refused_and_the_copy_stands(
 ) -> None:
     first, other = (tarred({"x-final/zh/dev_2k.tsv": text}) for text in (b"first", b"other"))
     serve(server, monkeypatch, {"x-final.tar.gz": first})
-    get("pawsx", tmp_path, server.url, again=False)
+    fetch_task("pawsx", tmp_path, server.url, again=False)
     with pytest.raises(UserError, match="exists already"):
-        get("pawsx", tmp_path, server.url, again=False)
+        fetch_task("pawsx", tmp_path, server.url, again=False)
     server.files["/x-final.tar.gz"] = other
     with pytest.raises(UserError, match=r"is damaged or has changed|more than the"):
-        get("pawsx", tmp_path, server.url, again=True)
+        fetch_task("pawsx", tmp_path, server.url, again=True)
     assert (tmp_path / "pawsx/x-final/zh/dev_2k.tsv").read_bytes() == b"first"
     serve(server, monkeypatch, {"x-final.tar.gz": other})
-    get("pawsx", tmp_path, server.url, again=True)
+    fetch_task("pawsx", tmp_path, server.url, again=True)
     assert (tmp_path / "pawsx/x-final/zh/dev_2k.tsv").read_bytes() == b"other"
     with pytest.raises(UserError, match="unknown data set"):
-        get("squad", tmp_path, server.url, again=False)
+        fetch_task("squad", tmp_path, server.url, again=False)
 
 
 def test_a_set_that_was_cut_keeps_the_files_it_has(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hindi = (EXAMPLES / "qa.hi.json").read_bytes()
-    serve(server, monkeypatch, dict.fromkeys(CATALOGUE["xquad"].files, hindi))
+    serve(server, monkeypatch, dict.fromkeys(published()["xquad"].files, hindi))
     server.faults = ["", "", "404"]
     with pytest.raises(UserError, match="404"):
-        get("xquad", tmp_path, server.url, again=False)
+        fetch_task("xquad", tmp_path, server.url, again=False)
     assert not (tmp_path / "xquad").exists()
-    get("xquad", tmp_path, server.url, again=False)
-    assert len(server.ranges) == 3 + len(CATALOGUE["xquad"].files) - 2
+    fetch_task("xquad", tmp_path, server.url, again=False)
+    assert len(server.ranges) == 3 + len(published()["xquad"].files) - 2

@@ -63,6 +63,10 @@ class Pairs(LabelKind[Pair, ParaphraseDetector]):
         """Wraps a model of two logits."""
         return ParaphraseDetector(encoder, model, scheme.labels)
 
+    def labels(self, answerer: ParaphraseDetector) -> Sequence[str]:
+        """Returns the two labels."""
+        return answerer.labels
+
     def verdicts(self, answerer: ParaphraseDetector, examples: Sequence[Pair]) -> list[tuple[str, float]]:
         """Compares the sentences of each pair."""
         return [(one.label, one.score) for one in answerer.compare_batch([(e.first, e.second) for e in examples])]

@@ -46,6 +46,7 @@ class Spans(TaskKind[Question, QuestionAnswerer, Outcome]):
     main_score = "f1"
     max_drop = 1.0
     reads_tokens = True
+    ranks_windows = True
     steps = Steps(few=250, many=700, batch_size=8)
     heads = (LINEAR, QUESTION)
     means = True
