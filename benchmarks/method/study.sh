@@ -16,7 +16,7 @@ mkdir -p "$folder"
 cd "$folder"
 ln -sfn "$LRC_DATA_DIR" data
 for study in "${studies[@]}"; do
-    name=$(sed -n 's/^name = "\(.*\)"$/\1/p' "$study")
+    name=$(sed -n '/^name = /{s/.*"\(.*\)"/\1/p;q}' "$study")
     lrc study "$study" --out "studies/$name"
     lrc report "studies/$name"
 done

@@ -200,6 +200,18 @@ def test_inputs_and_studies_of_the_results_are_whole(tmp_path: Path, monkeypatch
                 assert (tmp_path / "work" / made).exists(), f"{path}: {made}"
 
 
+def test_studies_of_the_results_are_run_and_reported_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LRC_DATA_DIR", str(tmp_path))
+    (tmp_path / "lrc").write_text('#!/bin/sh\necho "$@" >> called\n')
+    (tmp_path / "lrc").chmod(0o755)
+    monkeypatch.setenv("PATH", os.pathsep.join([str(tmp_path), os.environ["PATH"]]))
+    studies = sorted(RESULTS.glob("*/*.toml"))
+    subprocess.run([ROOT / "benchmarks" / "method" / "study.sh", "work", *studies], cwd=tmp_path, check=True)
+    named = [(path, f"studies/{read_study(path).name}") for path in studies]
+    expected = [line for path, out in named for line in (f"study {path} --out {out}", f"report {out}")]
+    assert (tmp_path / "work" / "called").read_text(encoding="utf-8").splitlines() == expected
+
+
 def test_inputs_of_an_unknown_part_are_refused(tmp_path: Path) -> None:
     command = [ROOT / "benchmarks" / "method" / "inputs.sh", tmp_path / "work", "spans", "स्पैन"]
     environment = {**os.environ, "LRC_DATA_DIR": str(tmp_path)}
