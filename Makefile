@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Installed as a package, as users have it, so that a change to it asks for installing anew.
-RUNTIME := $(shell find runtime/lrc_runtime runtime/js -type f -not -name '*.pyc')
+RUNTIME := $(shell find runtime/lrc_runtime runtime/js/src -type f -not -name "*.pyc")
 
 .PHONY: demo test lint bench docs install
 
