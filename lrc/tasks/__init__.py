@@ -6,11 +6,12 @@ A kind of task is a folder here, with a `TaskKind` that is registered in `KINDS`
 from typing import Any
 
 from ..data.examples import Example
+from .classes import Classes
 from .kind import TaskKind
 from .pairs import Pairs
 from .spans import Spans
 
-_KINDS: tuple[TaskKind[Any, Any, Any], ...] = (Spans(), Pairs())
+_KINDS: tuple[TaskKind[Any, Any, Any], ...] = (Spans(), Pairs(), Classes())
 # By the name that the settings of a run have.
 KINDS = {kind.name: kind for kind in _KINDS}
 
