@@ -8,6 +8,8 @@ import numpy as np
 
 from lrc_runtime.errors import LrcError
 
+from .bootstrap import resampled_means
+
 _DRAWS = 10_000
 # Share of the bootstrap's draws below the interval.
 _OUTSIDE = 0.025
@@ -57,10 +59,8 @@ def losses(before: Scored | None, after: Scored | None) -> dict[str, Loss]:
         return found
     for lang, outcomes in before.outcomes.items():
         first, second = np.asarray(outcomes, float), np.asarray(after.outcomes[lang], float)
-        rng = np.random.default_rng(0)
-        drawn = rng.multinomial(len(first), np.full(len(first), 1 / len(first)), _DRAWS) / len(first)
         lost = first - second
-        low = np.quantile(drawn @ lost, _OUTSIDE / len(before.outcomes))
+        low = np.quantile(resampled_means([lost[None]], _DRAWS), _OUTSIDE / len(before.outcomes))
         points = [round(100 * float(value), 3) for value in (first.mean(), second.mean(), lost.mean(), low)]
         found[lang] = Loss(points[0], points[1], points[2], points[3], len(first))
     return found

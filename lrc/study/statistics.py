@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lrc_exporters.bootstrap import resampled_means
+
 _DRAWS = 5000
 
 
@@ -65,16 +67,7 @@ def paired_bootstrap(
         if len(counts) != 1 or not counts.isdisjoint({0}):
             raise ValueError(f"the configurations have different questions in {lang}")
         differences.append(np.array([np.subtract(one, other) for one, other in rows], dtype=float))
-    rng = np.random.default_rng(seed)
-    seeds = len(first)
-    seed_weights = rng.multinomial(seeds, np.full(seeds, 1 / seeds), _DRAWS) / seeds
-    question_weights: dict[int, np.ndarray] = {}
-    means = np.zeros(_DRAWS)
-    for values in differences:
-        count = values.shape[1]
-        if count not in question_weights:
-            question_weights[count] = rng.multinomial(count, np.full(count, 1 / count), _DRAWS) / count
-        means += ((seed_weights @ values) * question_weights[count]).sum(axis=1) / len(differences)
+    means = resampled_means(differences, _DRAWS, seed)
     observed = float(np.mean([values.mean() for values in differences]))
     low, high = np.quantile(means, [0.025, 0.975])
     # No difference on any question is no evidence, although every draw gives 0.
