@@ -1,8 +1,10 @@
-"""What the commands show: progress bars and tables, on standard error unless they are the result."""
+"""What is shown: nothing unless a program asks for it; notes go through `logging`, tables are the command line's."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextvars import ContextVar
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -14,20 +16,21 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
 
-if TYPE_CHECKING:
-    from lrc_exporters.compile import Step
-
+_LOG = logging.getLogger("lrc")
 _ERR = Console(stderr=True, highlight=False)
-_OUT = Console(highlight=False)
-# Scores of questions with and without an answer, which have a table of their own.
-_APART = ("has_answer", "no_answer", "best_")
+# Whether progress is shown here.
+_SHOWS: ContextVar[bool] = ContextVar("shows", default=False)
 
 
 def note(message: str) -> None:
-    """Tells what is going on, on standard error."""
-    _ERR.print(message, soft_wrap=True, markup=False)
+    """Tells what is going on."""
+    _LOG.info("%s", message)
+
+
+def warn(message: str) -> None:
+    """Tells of what is likely to be wrong."""
+    _LOG.warning("%s", message)
 
 
 def tell(notices: Sequence[str], dropped: int) -> None:
@@ -36,6 +39,41 @@ def tell(notices: Sequence[str], dropped: int) -> None:
         note(notice)
     if dropped:
         note(f"dropped {dropped} bad examples")
+
+
+class _Printer(logging.Handler):
+    """Prints records as they are, above progress bars."""
+
+    def __init__(self, words: Callable[[str], str]) -> None:
+        super().__init__()
+        self._words = words
+
+    def emit(self, record: logging.LogRecord) -> None:
+        said = self._words(record.getMessage())
+        _print(f"warning: {said}" if record.levelno >= logging.WARNING else said)
+
+
+def _print(text: str) -> None:
+    _ERR.print(text, soft_wrap=True, markup=False)
+
+
+@contextmanager
+def shown(quiet: bool = False, words: Callable[[str], str] = str) -> Iterator[None]:
+    """Shows progress and notes on standard error.
+
+    Args:
+        quiet: Whether to show warnings alone.
+        words: Puts a message into other words.
+    """
+    handler, level, before = _Printer(words), _LOG.level, _SHOWS.set(not quiet)
+    _LOG.addHandler(handler)
+    _LOG.setLevel(logging.WARNING if quiet else logging.INFO)
+    try:
+        yield
+    finally:
+        _LOG.removeHandler(handler)
+        _LOG.setLevel(level)
+        _SHOWS.reset(before)
 
 
 @contextmanager
@@ -49,15 +87,17 @@ def progress(what: str, total: int, done: int = 0, unit: str = "steps") -> Itera
         TimeRemainingColumn(),
         TextColumn("{task.fields[text]}"),
     )
-    with Progress(*columns, console=_ERR, disable=not _ERR.is_terminal) as bar:
+    shows = _SHOWS.get()
+    with Progress(*columns, console=_ERR, disable=not (shows and _ERR.is_terminal)) as bar:
         task = bar.add_task(what, total=total, completed=done, text="")
 
         def advance(count: int = 1, text: str = "") -> None:
             before = bar.tasks[0].completed
             bar.update(task, advance=count, text=text)
             # In a log file there is no bar to redraw: a line each tenth of the way.
-            if not _ERR.is_terminal and total and 10 * before // total < 10 * (before + count) // total:
-                note(f"{what} {before + count:.0f}/{total}  {text}")
+            tenth = total and 10 * before // total < 10 * (before + count) // total
+            if shows and not _ERR.is_terminal and tenth:
+                _print(f"{what} {before + count:.0f}/{total}  {text}")
 
         yield advance
 
@@ -65,6 +105,9 @@ def progress(what: str, total: int, done: int = 0, unit: str = "steps") -> Itera
 @contextmanager
 def steps(what: str) -> Iterator[Callable[[str], None]]:
     """Shows which of a few long steps is under way; gives `say(step)`."""
+    if not _SHOWS.get():
+        yield lambda _: None
+        return
     with _ERR.status(what) as status:
 
         def say(step: str) -> None:
@@ -72,32 +115,3 @@ def steps(what: str) -> Iterator[Callable[[str], None]]:
             status.update(f"{what}: {step}")
 
         yield say
-
-
-def pass_table(passes: "Sequence[Step]") -> None:
-    """Prints what each pass of the compiler did, on standard output."""
-    table = Table("pass", "what it does", "outcome", "seconds", title="passes")
-    for each in passes:
-        seconds = "" if each.outcome is None else f"{each.seconds:.1f}"
-        table.add_row(each.name, each.does, each.outcome or "left out", seconds)
-    _OUT.print(table)
-
-
-def score_table(title: str, summary: dict[str, Any]) -> None:
-    """Prints scores by language and their average, in percent; questions without an answer in a second table."""
-    names = [name for name in summary["average"] if not name.startswith(_APART)]
-    table = Table("language", *[name.replace("_", " ") for name in names], "examples", title=title)
-    for lang, entry in summary["languages"].items():
-        table.add_row(lang, *[f"{entry[name]:.1f}" for name in names], str(entry["count"]))
-    table.add_section()
-    table.add_row("average", *[f"{summary['average'][name]:.1f}" for name in names], "")
-    _OUT.print(table)
-    some = {lang: entry for lang, entry in summary["languages"].items() if "best_f1" in entry}
-    if not some:
-        return
-    table = Table("language", "has answer: f1", "exact match", "no answer", "best f1", "at", title=f"{title}, apart")
-    for lang, entry in some.items():
-        values = [entry.get(name) for name in ("has_answer_f1", "has_answer_exact_match", "no_answer_f1", "best_f1")]
-        cells = ["" if value is None else f"{value:.1f}" for value in values]
-        table.add_row(lang, *cells, f"{entry['best_f1_threshold']:.2f}")
-    _OUT.print(table)

@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from lrc.console import progress
+from lrc.console import progress, shown
 from lrc.data.examples import BadExamples
 from lrc.data.shots import sample
 from lrc.evaluation.evaluate import open_subject, read_examples
@@ -39,7 +39,7 @@ def main() -> None:
     own: dict[str, list[float]] = {}
     for path in [options.run, *options.bundles]:
         answerer = open_subject(path, "cpu", task).answerer
-        with progress(f"score {path}", count) as advance:
+        with shown(), progress(f"score {path}", count) as advance:
             scores = {lang: score_examples(task, answerer, examples[lang], advance) for lang in langs}
         outcomes = {lang: score.outcomes for lang, score in scores.items()}
         own = own or outcomes

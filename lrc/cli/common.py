@@ -8,6 +8,14 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+# Where a context keeps that it was asked to be quiet.
+_QUIET = "lrc.quiet"
+
+
+def _hush(context: typer.Context, asked: bool) -> None:
+    if asked:
+        context.meta[_QUIET] = True
+
 
 class Command(TyperCommand):
     """A command that loads the runtime once it runs, as help does not wait for that."""
@@ -17,9 +25,12 @@ class Command(TyperCommand):
         from lrc_runtime.errors import LrcError
         from lrc_runtime.streams import prepare_output
 
+        from ..console import shown
+
         prepare_output()
         try:
-            return super().invoke(ctx)
+            with shown(ctx.meta.get(_QUIET, False), with_flags):
+                return super().invoke(ctx)
         except LrcError as error:
             error.args = (with_flags(str(error)),)
             raise
@@ -34,6 +45,10 @@ def check_tag(flag: typer.CallbackParam, lang: str | None) -> str | None:
     return lang
 
 
+Quiet = Annotated[
+    bool,
+    typer.Option("--quiet", callback=_hush, is_eager=True, help="Show neither progress nor notes, only warnings."),
+]
 Langs = Annotated[str | None, typer.Option(help="Languages, separated by commas.")]
 DataDir = Annotated[str | None, typer.Option(help="Folder of the official data sets; default $LRC_DATA_DIR.")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Count and drop bad examples instead of stopping.")]

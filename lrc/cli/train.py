@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ..config.options import OPTIONS, PANELS, FilePath, Option, Several
-from .common import Command
+from .common import Command, Quiet
 
 _HELP_ALL = "--help-all"
 # What stands for a value in the help, by the type of an option.
@@ -101,6 +101,7 @@ def _parameters() -> list[inspect.Parameter]:
             metavar="RUN",
             help="Go on with an interrupted run; takes no other option.",
         ),
+        inspect.Parameter("quiet", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Quiet),
         _parameter("help_all", bool, _HELP_ALL, help="Show all options and exit.", callback=_show_all, is_eager=True),
     ]
     return found
@@ -108,14 +109,21 @@ def _parameters() -> list[inspect.Parameter]:
 
 def train(**given: Any) -> None:
     """Train soft prompts, LoRA and a task head on few labels; or what another method trains."""
+    from ..console import note
+    from ..errors import Interrupted
     from ..training import launch
+    from .tables import score_table
 
     config, resume = given.pop("config"), given.pop("resume")
-    given.pop("help_all")
-    if resume is not None:
-        launch.resume(resume)
-        return
-    launch.start(_asked(given, config))
+    for name in ("help_all", "quiet"):
+        given.pop(name)
+    try:
+        result = launch.start(_asked(given, config)) if resume is None else launch.resume(resume)
+    except Interrupted as stopped:
+        note(f"interrupted at step {stopped.step}; go on with: lrc train --resume {stopped.folder}")
+        raise typer.Exit(130) from None
+    if result.metrics["dev"]:
+        score_table(f"{result.settings.task}: dev examples, torch", result.metrics["dev"])
 
 
 def _asked(given: dict[str, Any], config: Path | None) -> dict[str, Any]:

@@ -1,9 +1,7 @@
-"""`lrc eval`: scores a run (torch) or a bundle (runtime) on test examples, through the same decoding code."""
+"""Scores a run (torch) or a bundle (runtime) on test examples, through the same decoding code."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -14,7 +12,7 @@ from lrc_runtime.manifest import MANIFEST, other_tasks, read_manifest
 
 from .. import run_folder
 from ..config.settings import TrainSettings
-from ..console import progress, score_table, tell
+from ..console import progress, tell
 from ..data.examples import BadExamples, Example
 from ..data.overlap import Seen, Trained
 from ..data.shots import sample
@@ -43,6 +41,25 @@ class Subject:
     what: str
 
 
+@dataclass(frozen=True)
+class EvalResult:
+    """Scores on test examples, in percent.
+
+    Attributes:
+        task: The task that they are of.
+        subject: The run or bundle.
+        kind: What that is, such as `int8 bundle`.
+        languages: For each language its scores, and `count`, the number of examples.
+        average: Their means over the languages.
+    """
+
+    task: str
+    subject: str
+    kind: str
+    languages: dict[str, dict[str, float]]
+    average: dict[str, float]
+
+
 def evaluate_path(
     path: Path,
     langs: list[str],
@@ -53,9 +70,8 @@ def evaluate_path(
     limit: int | None,
     device: str,
     skip_bad: bool,
-    as_json: bool,
-) -> None:
-    """Scores a run or a bundle and prints the result.
+) -> EvalResult:
+    """Scores a run or a bundle.
 
     Args:
         path: A run folder or a bundle.
@@ -67,7 +83,6 @@ def evaluate_path(
         limit: Examples a language.
         device: Device of a run; a bundle runs on the CPU.
         skip_bad: Whether to drop bad examples.
-        as_json: Whether to print JSON instead of a table.
 
     Raises:
         UserError: If the folder is neither, or the test examples cannot be read or are of another kind.
@@ -92,11 +107,7 @@ def evaluate_path(
     tell(bad.notices, bad.count)
     with progress("evaluate", sum(map(len, groups.values()))) as advance:
         scores = {lang: score_examples(task, subject.answerer, examples, advance) for lang, examples in groups.items()}
-    summary: dict[str, Any] = {"task": task.name, "subject": str(path), "kind": subject.what, **summarise(scores)}
-    if as_json:
-        print_json(summary)
-    else:
-        score_table(f"{task.name}: test examples, {subject.what}", summary)
+    return EvalResult(task.name, str(path), subject.what, **summarise(scores))
 
 
 def open_subject(path: Path, device: str, task: Task | None = None) -> Subject:
@@ -158,10 +169,3 @@ def read_examples(
         raise UserError(f"--task {task.name}: give your own test examples with --test FILE")
     root = data_root(data_dir)
     return {lang: read_test(task, root, lang, bad) for lang in langs}
-
-
-def print_json(value: Any) -> None:
-    """Prints JSON on standard output."""
-    import typer
-
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))

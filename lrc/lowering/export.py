@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from lrc_exporters.build import Options, Source
-from lrc_exporters.compile import FP32, OPTIONAL, Part, compile_bundle
+from lrc_exporters.compile import FP32, OPTIONAL, Part, Step, compile_bundle
 from lrc_exporters.quantize import FP16, INT8
 from lrc_exporters.web import write_web
 from lrc_runtime.encoding import ModelInput
@@ -19,7 +19,7 @@ from lrc_runtime.manifest import Manifest
 
 from .. import run_folder
 from ..adapters.attention import fused
-from ..console import note, pass_table, score_table, steps
+from ..console import note, steps
 from ..data.examples import Example
 from ..data.overlap import Trained
 from ..data.scripts import read_scripts
@@ -37,6 +37,26 @@ from .samples import gate_examples, score_model, texts_at_hand, vocabulary_choic
 _PROOF_INPUTS = 14
 
 
+@dataclass(frozen=True)
+class ExportResult:
+    """A bundle that was written.
+
+    Attributes:
+        path: Its folder or file.
+        manifests: What it says of itself, one for each run; scores of before and after are in `metrics`.
+        passes: What each pass of the compiler did.
+    """
+
+    path: Path
+    manifests: list[Manifest]
+    passes: Sequence[Step]
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest of the first run, or of the only one."""
+        return self.manifests[0]
+
+
 def export_runs(
     folders: Sequence[Path],
     out: Path,
@@ -50,12 +70,11 @@ def export_runs(
     max_drop: float | None = None,
     without: Sequence[str] = (),
     force: bool = False,
-    explain: bool = False,
     data_dir: str | None = None,
     engine: Path | None = None,
     script: Sequence[str] = (),
-) -> list[Manifest]:
-    """Compiles finished runs into one bundle and prints their scores before and after.
+) -> ExportResult:
+    """Compiles finished runs into one bundle.
 
     Args:
         folders: The runs; several are of different tasks on one backbone, whose weights the bundle then holds once.
@@ -72,13 +91,12 @@ def export_runs(
         max_drop: Points that a language may lose; 1.0 F1 or 0.5 of accuracy when None.
         without: Passes to leave out.
         force: Whether to write the bundle although a language loses more.
-        explain: Whether to print what each pass did.
         data_dir: Where the runs' data lies now, if it has moved.
         engine: A folder with onnxruntime-web: instead of a bundle, `out` is a folder that answers in a browser.
         script: Scripts of languages that CLDR does not know, each as `xyz=Latn`.
 
     Returns:
-        The manifests of the bundle, one a run.
+        The bundle.
 
     Raises:
         UserError: If a run cannot be loaded, its data is gone, the runs do not go together, `out` exists or its disk
@@ -132,13 +150,7 @@ def export_runs(
                     manifests, passes = compile_bundle(parts, Path(work) / "bundle", False, say)
                     sizes = write_web(Path(work) / "bundle", out, engine)
         note(f"wrote {out}: {sum(sizes.values()) / 1e6:.1f} MB in {time.monotonic() - began:.0f} s")
-        if explain:
-            pass_table(passes)
-        for run, manifest in zip(runs, manifests, strict=True):
-            for which in dict.fromkeys(("run", FP32, precision)):
-                if manifest.metrics.get(which):
-                    score_table(f"{run.settings.task}: dev examples, {which}", manifest.metrics[which])
-        return manifests
+        return ExportResult(out, manifests, passes)
 
 
 def _distinct(langs: Sequence[str]) -> list[str]:

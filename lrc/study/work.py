@@ -13,6 +13,7 @@ import torch
 from lrc_runtime.errors import LrcError
 
 from .. import run_folder
+from ..console import shown
 from ..data.examples import BadExamples
 from ..data.shots import sample
 from ..errors import UserError
@@ -113,7 +114,8 @@ def main() -> None:
     """Runs the cell that `cell.json` in the given folder describes."""
     folder = Path(sys.argv[1])
     threading.Thread(target=_follow_parent, daemon=True).start()
-    run_cell(folder, Cell(**read_json(folder / CELL)))
+    with shown():
+        run_cell(folder, Cell(**read_json(folder / CELL)))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ from ..backbones.load import load_backbone
 from ..config.asked import check, with_preset
 from ..config.resolve import resolve
 from ..config.settings import TrainSettings
-from ..console import note, progress, score_table, tell
+from ..console import note, progress, tell, warn
 from ..devices import pick_device, pick_precision
-from ..errors import UserError
+from ..errors import Interrupted, UserError
 from ..files import claimed, read_json, replace_folder, write_json
 from ..tasks import find_kind
 from ..tasks.registry import check_langs, data_root, find_task, present_langs
@@ -25,7 +26,30 @@ from .trainer import Trainer
 _VERSIONS = ("torch", "transformers", "peft", "tokenizers", "numpy")
 
 
-def start(asked: Mapping[str, Any]) -> None:
+@dataclass(frozen=True)
+class TrainResult:
+    """A finished run.
+
+    Attributes:
+        folder: The run folder, as `lrc.evaluate` and `lrc.export` take it.
+        settings: What it was trained with.
+        metrics: Scores on dev examples, the loss of each step, seconds: what `metrics.json` holds.
+        warnings: Signs that it failed.
+    """
+
+    folder: Path
+    settings: TrainSettings
+    metrics: dict[str, Any]
+    warnings: list[str]
+
+    @property
+    def scores(self) -> dict[str, dict[str, float]]:
+        """Scores on dev examples by language, in percent; none where there were no such examples."""
+        dev: dict[str, Any] = self.metrics["dev"]
+        return dict(dev["languages"]) if dev else {}
+
+
+def start(asked: Mapping[str, Any]) -> TrainResult:
     """Trains a new run.
 
     Args:
@@ -33,6 +57,7 @@ def start(asked: Mapping[str, Any]) -> None:
 
     Raises:
         UserError: If anything that they name cannot be used.
+        Interrupted: If the process is interrupted while it trains.
     """
     given = with_preset(check(asked))
     settings = resolve(given)
@@ -44,10 +69,10 @@ def start(asked: Mapping[str, Any]) -> None:
     with claimed(folder):
         if folder.exists():
             raise UserError(f"--out {folder}: exists already; name a new folder, or go on with --resume {folder}")
-        _start(settings, folder, given.get("epochs"))
+        return _start(settings, folder, given.get("epochs"))
 
 
-def _start(settings: TrainSettings, folder: Path, epochs: float | None) -> None:
+def _start(settings: TrainSettings, folder: Path, epochs: float | None) -> TrainResult:
     check_soup(settings)
     data = prepare(settings)
     dev = [example for group in data.dev.values() for example in group]
@@ -62,21 +87,22 @@ def _start(settings: TrainSettings, folder: Path, epochs: float | None) -> None:
     with replace_folder(folder) as partial:
         write_json(partial / run_folder.SETTINGS, settings.to_json())
         run_folder.write_trained(partial, data.shots, data.seen)
-    _train_all(trainer, data, settings, folder)
+    return _train_all(trainer, data, settings, folder)
 
 
-def resume(folder: Path) -> None:
+def resume(folder: Path) -> TrainResult:
     """Goes on with an interrupted run from its last checkpoint.
 
     Raises:
         UserError: If the folder is not a run, is finished, or its data or backbone have changed.
+        Interrupted: If the process is interrupted while it trains.
     """
     settings = run_folder.read_settings(folder)
     with claimed(folder, "--resume"):
-        _resume(folder, settings)
+        return _resume(folder, settings)
 
 
-def _resume(folder: Path, settings: TrainSettings) -> None:
+def _resume(folder: Path, settings: TrainSettings) -> TrainResult:
     if (folder / run_folder.ADAPTER).is_file():
         raise UserError(f"--resume {folder}: the run is finished; evaluate or export it")
     settings.device = pick_device("cuda" if settings.device == "cuda" else "cpu")
@@ -87,25 +113,28 @@ def _resume(folder: Path, settings: TrainSettings) -> None:
     if backbone.fingerprint != settings.fingerprint:
         raise UserError(f"--resume {folder}: --backbone {settings.backbone} has changed; train a new run")
     left = unfinished(settings, folder)
-    _train_all(Trainer(backbone, data, *left[0]) if left else None, data, settings, folder)
+    return _train_all(Trainer(backbone, data, *left[0]) if left else None, data, settings, folder)
 
 
-def _train_all(trainer: Trainer | None, data: TrainingData, settings: TrainSettings, folder: Path) -> None:
+def _train_all(trainer: Trainer | None, data: TrainingData, settings: TrainSettings, folder: Path) -> TrainResult:
     """Trains the run, or what is left of the runs of a soup, beginning with the trainer of the first one left."""
+    result = None
     for member, own in unfinished(settings, folder):
         own.mkdir(parents=True, exist_ok=True)
         trainer = trainer or Trainer(load_backbone(settings.backbone), data, member, own)
         trainer.resume()
-        _train(trainer, data, member, own, folder)
+        result = _train(trainer, data, member, own, folder)
         trainer = None
     if settings.soup > 1:
         with progress("score the mean on dev", sum(map(len, data.dev.values()))) as advance:
             metrics = finish_soup(folder, settings, data, advance)
         note(f"finished {folder}, the mean of {settings.soup} runs")
-        _show_outcome(metrics, data, settings)
+        result = _outcome(folder, metrics, data, settings)
+    assert result is not None
+    return result
 
 
-def _train(trainer: Trainer, data: TrainingData, settings: TrainSettings, folder: Path, whole: Path) -> None:
+def _train(trainer: Trainer, data: TrainingData, settings: TrainSettings, folder: Path, whole: Path) -> TrainResult:
     note(
         f"training on {settings.device} in {settings.precision}: {len(data.target)} target labels"
         f" ({', '.join(settings.langs)}), {len(data.source)} source labels,"
@@ -124,21 +153,20 @@ def _train(trainer: Trainer, data: TrainingData, settings: TrainSettings, folder
 
             trainer.train(report)
     except KeyboardInterrupt:
-        note(f"interrupted at step {trainer.step}; go on with: lrc train --resume {whole}")
-        raise SystemExit(130) from None
+        raise Interrupted(whole, trainer.step) from None
     with progress("score on dev", sum(map(len, data.dev.values()))) as advance:
         metrics = trainer.finish(advance)
     note(f"finished {folder} in {time.monotonic() - began:.0f} s")
-    _show_outcome(metrics, data, settings)
+    return _outcome(folder, metrics, data, settings)
 
 
-def _show_outcome(metrics: dict[str, Any], data: TrainingData, settings: TrainSettings) -> None:
+def _outcome(folder: Path, metrics: dict[str, Any], data: TrainingData, settings: TrainSettings) -> TrainResult:
     dev = metrics["dev"]
-    if dev:
-        score_table(f"{settings.task}: dev examples, torch", dev)
     losses = [terms["task"] for terms in metrics["loss"]]
-    for sign in signs_of_failure(losses, dev, data.dev, find_task(settings.task)):
-        note(f"warning: {sign}")
+    signs = list(signs_of_failure(losses, dev, data.dev, find_task(settings.task)))
+    for sign in signs:
+        warn(sign)
+    return TrainResult(folder, settings, metrics, signs)
 
 
 def resolve_langs(settings: TrainSettings) -> None:

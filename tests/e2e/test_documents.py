@@ -87,7 +87,8 @@ def run_code(document: str, backbone: Path, folder: Path, serving: ExitStack) ->
     address = USUAL
     for language, code in blocks(document, "sh|python"):
         if language == "python":
-            run(["-c", code.replace(USUAL, address)], folder)
+            small = code.replace(USUAL, address).replace("lrc.train(", f"lrc.train(backbone={str(backbone)!r}, ")
+            run(["-c", small], folder)
             continue
         for line in commands(code):
             words = shlex.split(os.path.expandvars(line.replace(USUAL, address)), comments=True)
@@ -128,6 +129,9 @@ def parse(words: list[str]) -> None:
     if words[0] == "lrc-runtime":
         runtime.command_line()[0].parse_args(words[1:])
         return
+    if words[1] in runtime.command_line()[1]:
+        runtime.command_line("lrc")[0].parse_args(words[1:])
+        return
     command, rest = typer.main.get_command(app), words[1:]
     while hasattr(command, "commands"):
         command, rest = command.commands[rest[0]], rest[1:]
@@ -137,8 +141,8 @@ def parse(words: list[str]) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("lrc bench bundles/x --provide cuda", "--provide"),
-        ("lrc bench --provider cuda", "bundle"),
+        ("lrc export runs/x --fp8", "--fp8"),
+        ("lrc bench --provider cuda", "2"),
         ("lrc-runtime bench x --provider tpu", "2"),
     ],
 )

@@ -11,9 +11,12 @@ from unittest import mock
 
 import pytest
 from huggingface_hub import constants
+from typer.testing import CliRunner
 
-from lrc.cli.app import main
-from tests.conftest import EXAMPLES, data_dir, lrc
+from lrc.cli.app import app, main
+from lrc.cli.runtime import LISTED
+from lrc_runtime.cli import command_line
+from tests.conftest import EXAMPLES, data_dir, lrc, tiny_arguments
 
 
 def command(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -177,3 +180,55 @@ def test_help_imports_nothing_heavy() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_precision_by_name_and_by_flag(qa_run: Path, tmp_path: Path) -> None:
+    lrc("export", qa_run, "--precision", "fp32", "--fp32", "--out", tmp_path / "b")
+    assert json.loads((tmp_path / "b" / "lrc.json").read_text(encoding="utf-8"))["precision"] == "fp32"
+    said = refused("export", qa_run, "--precision", "int8", "--int4", "--out", tmp_path / "c")
+    assert said == "error: --precision int8 --int4: choose one"
+    assert not (tmp_path / "c").exists()
+
+
+def test_quiet_silences_notes_and_progress_but_no_error(tiny: Path, tmp_path: Path) -> None:
+    loud = CliRunner().invoke(app, tiny_arguments(tiny, tmp_path / "loud", "qa"))
+    assert "training on cpu" in loud.stderr and "train 4/4" in loud.stderr and "dev examples" in loud.stdout
+    for place, arguments in (("after", ("--quiet",)), ("before", ())):
+        words = tiny_arguments(tiny, tmp_path / place, "qa", *arguments)
+        quiet = CliRunner().invoke(app, words if arguments else ["--quiet", *words])
+        assert quiet.exit_code == 0 and "dev examples" in quiet.stdout
+        told = quiet.stderr.splitlines()
+        assert not [line for line in told if line.startswith(("training on", "train ", "score on", "finished"))], told
+    assert "--task कविता" in refused("train", "--quiet", "--task", "कविता")
+
+
+def test_commands_of_the_runtime_are_lrcs_too(qa_bundle: Path, tmp_path: Path) -> None:
+    listed = lrc("--help")
+    for name, parser in command_line("lrc")[1].items():
+        assert f"  {name} " in listed
+        shown = command(name, "--help")
+        assert shown.returncode == 0 and shown.stdout.splitlines()[0].startswith(f"usage: lrc {name}")
+        assert parser.format_help().split() == shown.stdout.split()
+    assert "No such command 'poetry'" in command("poetry").stderr
+    (tmp_path / "c.txt").write_text("የዓባይ ወንዝ ረጅም ነው።", encoding="utf-8")
+    unknown = command("ask", qa_bundle, "-q", "ምን?", "-c", tmp_path / "c.txt", "--nothing")
+    assert unknown.returncode == 2 and "--nothing" in unknown.stderr
+
+
+def test_a_command_that_only_the_runtime_knows_is_forwarded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(LISTED, "bench")
+    monkeypatch.setattr(app, "registered_commands", [each for each in app.registered_commands if each.name != "bench"])
+    assert "--preset" in CliRunner().invoke(app, ["bench", "--help"]).stdout
+
+
+def test_shell_completion_knows_commands_and_options() -> None:
+    def completed(words: str) -> str:
+        asked = {"_LRC_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+        code = "import sys; sys.argv[0] = 'lrc'; from lrc.cli.app import main; main()"
+        result = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=False, env={**os.environ, **asked}
+        )
+        return result.stdout
+
+    assert "train" in completed("lrc tra") and "--lora-rank" in completed("lrc train --lora")
+    assert "--install-completion" in lrc("--help")
