@@ -110,7 +110,8 @@ class TrainOptions(TypedDict, total=False):
     """
 
     task: Annotated[
-        str, Option("mlqa, xquad, pawsx, tydiqa, amqa, afriqa, or qa/paraphrase for own data.", _START, first=True)
+        str,
+        Option("mlqa, xquad, pawsx, tydiqa, amqa, afriqa; qa, paraphrase or classes for own data.", _START, first=True),
     ]
     preset: Annotated[
         str, Option("Settings by name, which others win over: quick or steady.", _START, first=True, saved=False)
@@ -191,7 +192,7 @@ class TrainOptions(TypedDict, total=False):
     bias: Annotated[bool, Option("Train the backbone's bias terms too.", _METHOD, False)]
     head: Annotated[
         str,
-        Option("linear or question for questions, pooled or interaction for pairs; default the former.", _METHOD, ""),
+        Option("linear or question for spans, pooled or interaction for labels; default the former.", _METHOD, ""),
     ]
     frozen_layers: Annotated[int, Option("Lowest layers in which nothing is trained.", _METHOD, 0, bounds=_NONE)]
 
