@@ -40,7 +40,7 @@ def cache_dir() -> Path:
 
 
 @contextmanager
-def claimed(out: Path, flag: str = "--out") -> Iterator[None]:
+def claimed(out: Path, flag: str = "`out`") -> Iterator[None]:
     """Holds the name of an output while the block runs, so that two processes never write the same.
 
     The lock is a file beside it, which goes with the process, however that ends.

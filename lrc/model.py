@@ -138,5 +138,5 @@ def _head(backbone: Backbone, settings: TrainSettings) -> nn.Module:
     kind = find_kind(settings.kind)
     name = settings.head or kind.heads[0]
     if name not in kind.heads:
-        raise UserError(f"--head {name}: choose one of {', '.join(kind.heads)}")
+        raise UserError(f"`head` {name}: choose one of {', '.join(kind.heads)}")
     return kind.build_head(name, backbone.width, backbone.separator, kind.scheme(settings))

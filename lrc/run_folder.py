@@ -66,7 +66,7 @@ def read_settings(folder: Path) -> TrainSettings:
     """
     path = folder / SETTINGS
     if not path.is_file():
-        raise UserError(f"{folder}: not a run folder (no {SETTINGS}); give the folder that `lrc train --out` wrote")
+        raise UserError(f"{folder}: not a run folder (no {SETTINGS}); give the folder that `lrc train` wrote")
     document = read_json(path)
     if not isinstance(document, dict):
         raise UserError(f"{path}: not the settings of a run")
@@ -81,12 +81,12 @@ def load_run(folder: Path) -> Run:
     """
     settings = read_settings(folder)
     if not (folder / ADAPTER).is_file():
-        raise UserError(f"{folder}: the run is not finished; go on with `lrc train --resume {folder}`")
+        raise UserError(f"{folder}: the run is not finished; go on with `resume` {folder}")
     state = load_tensors(folder / ADAPTER)
     backbone = load_backbone(settings.backbone)
     if backbone.fingerprint != settings.fingerprint:
         raise UserError(
-            f"{folder}: was trained on other weights than --backbone {settings.backbone} has now;"
+            f"{folder}: was trained on other weights than `backbone` {settings.backbone} has now;"
             " restore that backbone or train again"
         )
     try:

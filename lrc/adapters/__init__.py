@@ -19,7 +19,7 @@ class Kind(NamedTuple):
 
     Attributes:
         load: Gives the adapter.
-        lora_kinds: Values of `--lora-kind` that stand for it.
+        lora_kinds: Values of `lora_kind` that stand for it.
     """
 
     load: Callable[[], "Adapter"]
@@ -41,7 +41,7 @@ ADAPTERS = {
 
 
 def lora_kinds() -> list[str]:
-    """Returns what `--lora-kind` takes."""
+    """Returns what `lora_kind` takes."""
     return [name for kind in ADAPTERS.values() for name in kind.lora_kinds]
 
 
@@ -57,5 +57,5 @@ def chosen(settings: "TrainSettings") -> list["Adapter"]:
         UserError: If it names a kind that does not exist.
     """
     if settings.lora_rank and settings.lora_kind not in lora_kinds():
-        raise UserError(f"--lora-kind {settings.lora_kind}: choose one of {', '.join(lora_kinds())}")
+        raise UserError(f"`lora_kind` {settings.lora_kind}: choose one of {', '.join(lora_kinds())}")
     return [adapter for adapter in adapters() if adapter.wanted(settings)]

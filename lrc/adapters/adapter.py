@@ -68,7 +68,7 @@ class Host:
         """
         if not self.outputs:
             raise UserError(
-                f"--backbone {self.name}: {type(self.encoder).__name__} has no feed-forward blocks for adapters;"
+                f"`backbone` {self.name}: {type(self.encoder).__name__} has no feed-forward blocks for adapters;"
                 " use another method"
             )
         return self.left(self.outputs)

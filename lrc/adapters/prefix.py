@@ -95,8 +95,8 @@ def add_prefixes(
     enable(encoder)
     if not layers:
         raise UserError(
-            f"--prompt-length {len(picked)}: the attention of {type(encoder).__name__} cannot carry a prefix;"
-            " use --prompt-length 0 or another backbone"
+            f"`prompt_length` {len(picked)}: the attention of {type(encoder).__name__} cannot carry a prefix;"
+            " use `prompt_length` 0 or another backbone"
         )
     rows, columns = batch["attention_mask"].cpu().nonzero(as_tuple=True)
     chosen = torch.tensor(picked)
@@ -172,7 +172,7 @@ def _outside(host: Host, layers: str) -> Callable[[str], bool]:
     first, _, last = layers.partition("-")
     last = last or first
     if not (first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last) <= len(stack)):
-        raise UserError(f"--prompt-layers {layers}: give a range of the layers 1 to {len(stack)}, as 7-{len(stack)}")
+        raise UserError(f"`prompt_layers` {layers}: give a range of the layers 1 to {len(stack)}, as 7-{len(stack)}")
     inside = tuple(f"{path}.{index}." for index in range(int(first) - 1, int(last)))
     return lambda name: host.frozen(name) or not name.startswith(inside)
 

@@ -142,7 +142,7 @@ def initial_tokens(settings: TrainSettings, batch: Tensors, tokenizer: Tokenizer
     tokens = tokenizer.encode(words, add_special_tokens=False).ids if init.startswith(TEXT) else []
     if not tokens:
         raise UserError(
-            f"--prompt-init {init}: choose labels or vocabulary, or give words, as in 'text:answer from the passage'"
+            f"`prompt_init` {init}: choose labels or vocabulary, or give words, as in 'text:answer from the passage'"
         )
     ids = torch.tensor([tokens])
     return {"input_ids": ids, "attention_mask": torch.ones_like(ids)}, [index % len(tokens) for index in range(length)]

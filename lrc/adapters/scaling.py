@@ -54,7 +54,7 @@ class _Scaling(Adapter):
         inner = host.feed_forward_outputs()
         if not host.keys_and_values:
             raise UserError(
-                f"--scaling: lrc does not know the keys and values of {type(host.encoder).__name__}; leave it out"
+                f"`scaling`: lrc does not know the keys and values of {type(host.encoder).__name__}; leave it out"
             )
         for paths, inputs in ((host.left(host.keys_and_values), False), (inner, True)):
             for path in paths:

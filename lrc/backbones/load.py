@@ -20,7 +20,7 @@ class Backbone:
     """A frozen encoder in eval mode.
 
     Attributes:
-        name: What `--backbone` said.
+        name: What `backbone` said.
         encoder: Any encoder that `AutoModel` loads; `last_hidden_state` of shape (batch, length, width).
         tokenizer: Its fast tokenizer.
         licence: Licence of the weights, as far as it is known.
@@ -75,7 +75,7 @@ def load_backbone(name: str) -> Backbone:
         raise _unloadable(name, error) from error
     tokenizer = load_tokenizer(name)
     if getattr(encoder.config, "is_encoder_decoder", False) or getattr(encoder.config, "is_decoder", False):
-        raise UserError(f"--backbone {name}: {encoder.config.model_type} is not an encoder; lrc needs one")
+        raise UserError(f"`backbone` {name}: {encoder.config.model_type} is not an encoder; lrc needs one")
     if getattr(encoder, "pooler", None) is not None:
         encoder.pooler = None  # neither task uses it, and many checkpoints leave it untrained
     encoder.eval().requires_grad_(False)
@@ -119,7 +119,7 @@ def _source(name: str) -> str:
 def _unloadable(name: str, error: Exception) -> UserError:
     reason = " ".join(str(error).split())[:200]
     return UserError(
-        f"--backbone {name}: cannot load it ({reason}); give builtin, a hub id such as"
+        f"`backbone` {name}: cannot load it ({reason}); give builtin, a hub id such as"
         " intfloat/multilingual-e5-small, or a folder with config.json, model.safetensors and tokenizer.json"
     )
 

@@ -31,7 +31,7 @@ class TrainSettings:
         seed: Of the initial weights and the order of the batches.
         draw_seed: Of the draw of shots and source labels.
         draw_apart: Whether each language draws shots of its own where languages share ids.
-        backbone: As `--backbone` gave it.
+        backbone: As `backbone` gave it.
         fingerprint: SHA-256 of the backbone's weights.
         data_dir: Folder of the official layouts, where one was used.
         train: Pattern of the user's own training files.

@@ -135,7 +135,7 @@ class BadExamples:
             UserError: If bad examples are not to be skipped.
         """
         if not self._skip:
-            raise UserError(f"{message}; mend it, or use --skip-bad to count and drop such examples")
+            raise UserError(f"{message}; mend it, or use `skip_bad` to count and drop such examples")
         self.count += 1
 
 

@@ -52,7 +52,7 @@ def tell_apart(
     if numbers and several:
         bad.notice(
             f"{where}: its ids only count its rows, so no other language holds translations of its {what}; where"
-            " they are translations, give --ids shared"
+            " they are translations, give `ids` shared"
         )
     named = [
         replace(example, id=text_id(*example.texts)) if numbers or counts[example.id] > 1 else example

@@ -36,7 +36,7 @@ def read_parallel(paths: Sequence[Path]) -> list[SentencePair]:
 def _aligned(first: Path, second: Path) -> Iterator[SentencePair]:
     a, b = ([text for _, text in read_lines(path, BadExamples(False))] for path in (first, second))
     if len(a) != len(b):
-        raise UserError(f"--parallel: {first} has {len(a)} lines but {second} has {len(b)}; they must be line-aligned")
+        raise UserError(f"`parallel`: {first} has {len(a)} lines but {second} has {len(b)}; they must be line-aligned")
     return zip(a, b, strict=True)
 
 

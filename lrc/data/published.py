@@ -1,4 +1,4 @@
-"""How a published data set comes from its publisher into the layout that `--data-dir` has."""
+"""How a published data set comes from its publisher into the layout that `data_dir` has."""
 
 import shutil
 import tempfile
@@ -56,7 +56,7 @@ def fetch(
         UserError: If it is there already, cannot be fetched, or is not what it must be.
     """
     if folder.exists() and not again:
-        raise UserError(f"{folder}: exists already; use it, or fetch it anew with --again")
+        raise UserError(f"{folder}: exists already; use it, or fetch it anew with `again`")
     downloads = folder.parent / ".downloads"
     note(f"fetching {folder.name} ({published.licence}) into {folder}")
     for file, known in published.files.items():

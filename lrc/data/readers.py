@@ -252,7 +252,7 @@ def _renamed(
             if own in row:
                 row = {**row, name: row[own]}
             elif not (named and name in row):
-                raise UserError(f"--columns {name}={own}: {where} has the columns {', '.join(row)}")
+                raise UserError(f"`columns` {name}={own}: {where} has the columns {', '.join(row)}")
         yield where, row
 
 
@@ -260,5 +260,5 @@ def _require(where: str, row: dict[str, Any], names: tuple[str, ...]) -> None:
     missing = [name for name in names if name not in row]
     if missing:
         raise UserError(
-            f"{where}: has no column {', '.join(missing)} but {', '.join(row)}; rename it, or name yours with --columns"
+            f"{where}: has no column {', '.join(missing)} but {', '.join(row)}; rename it, or name yours with `columns`"
         )

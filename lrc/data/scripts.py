@@ -26,7 +26,7 @@ _NONE = ("Zinh", "Zyyy", "Zzzz", "Qaai")
 
 
 def read_scripts(texts: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Reads each `--script`, as `xyz=Latn`.
+    """Reads each `script`, as `xyz=Latn`.
 
     Returns:
         For each language its scripts.
@@ -38,11 +38,11 @@ def read_scripts(texts: Iterable[str]) -> dict[str, tuple[str, ...]]:
     for text in texts:
         lang, sign, code = (part.strip() for part in text.partition("="))
         if not (lang and sign and code):
-            raise UserError(f"--script {text}: expected language=script, such as xyz=Latn")
-        check_lang(lang, "--script")
+            raise UserError(f"`script` {text}: expected language=script, such as xyz=Latn")
+        check_lang(lang, "`script`")
         told[lang] = _of_code(code)
         if not told[lang]:
-            raise UserError(f"--script {text}: no such script; give a code of ISO 15924, such as Latn, Deva or Ethi")
+            raise UserError(f"`script` {text}: no such script; give a code of ISO 15924, such as Latn, Deva or Ethi")
     return told
 
 

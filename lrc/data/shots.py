@@ -34,7 +34,7 @@ def draw(examples: Sequence[Example], shots: int, seed: int, what: str, apart: s
         UserError: If there are fewer examples than shots, or of labels, or there is one label alone.
     """
     if len(examples) < shots:
-        raise UserError(f"--shots {shots}: {what} has only {len(examples)} labels to draw from")
+        raise UserError(f"`shots` {shots}: {what} has only {len(examples)} labels to draw from")
     labels = {example.group for example in examples if not isinstance(example, Question)}
     if labels and shots and (shots < len(labels) or len(labels) < 2):
         _refuse(shots, what, labels, examples[0].LABELS)
@@ -56,9 +56,9 @@ def _refuse(shots: int, what: str, labels: set[Hashable], known: Sequence[Hashab
     missing = [label for label in known if label not in labels]
     if len(labels) < 2:
         name = f"label {missing[0]}" if missing else "a second label"
-        raise UserError(f"--shots {shots}: {what} gives no shot of {name}; give examples of at least two labels")
+        raise UserError(f"`shots` {shots}: {what} gives no shot of {name}; give examples of at least two labels")
     raise UserError(
-        f"--shots {shots}: {what} gives no shot of some of its {len(labels)} labels; give at least {len(labels)} shots"
+        f"`shots` {shots}: {what} gives no shot of some of its {len(labels)} labels; give at least {len(labels)} shots"
     )
 
 

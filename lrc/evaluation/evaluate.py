@@ -91,7 +91,7 @@ def evaluate_path(
     subject = open_subject(path, device, task)
     task = task or find_task(subject.settings.task)
     if task.kind != subject.settings.kind:
-        raise UserError(f"--task {task.name}: {path} was trained for {subject.settings.kind}, not {task.kind}")
+        raise UserError(f"`task` {task.name}: {path} was trained for {subject.settings.kind}, not {task.kind}")
     langs = check_langs(task, langs or subject.settings.langs)
     bad = BadExamples(skip_bad)
     settings = subject.settings
@@ -164,8 +164,8 @@ def read_examples(
 ) -> dict[str, list[Example]]:
     """Reads the test examples of each language, from the user's own files or the official ones."""
     if test is not None:
-        return read_own(task, test, langs, "--test", bad, columns, "test", ids)
+        return read_own(task, test, langs, "`test`", bad, columns, "test", ids)
     if task.test is None:
-        raise UserError(f"--task {task.name}: give your own test examples with --test FILE")
+        raise UserError(f"`task` {task.name}: give your own test examples with `test` FILE")
     root = data_root(data_dir)
     return {lang: read_test(task, root, lang, bad) for lang in langs}

@@ -104,12 +104,14 @@ def export_runs(
     """
     with claimed(out):
         if out.exists():
-            raise UserError(f"--out {out}: exists already; give a new name")
+            raise UserError(f"`out` {out}: exists already; give a new name")
         for name in without:
             if name not in OPTIONAL:
-                raise UserError(f"--without {name}: no pass that can be left out; choose from {', '.join(OPTIONAL)}")
+                raise UserError(f"`without` {name}: no pass that can be left out; choose from {', '.join(OPTIONAL)}")
         if static and precision != INT8:
-            raise UserError(f"--static: is for --int8; {precision} does not round what runs through the model")
+            raise UserError(
+                f"`static`: is for `precision` int8; {precision} does not round what runs through the model"
+            )
         if "quantisation" in without:
             precision = FP32
         told = read_scripts(script)
@@ -268,6 +270,6 @@ def _check_space(runs: Sequence[Run], out: Path) -> None:
     # The float32 graph and the quantiser's copies of it stand beside each other for a while.
     if free < 3 * weights:
         raise UserError(
-            f"--out {out}: {free / 1e9:.1f} GB free where {3 * weights / 1e9:.1f} GB are needed while exporting;"
+            f"`out` {out}: {free / 1e9:.1f} GB free where {3 * weights / 1e9:.1f} GB are needed while exporting;"
             " free some space or name another disk"
         )

@@ -1,4 +1,4 @@
-"""Fetches onnxruntime-web, the engine of `lrc export --target web`, from npm: one version, by its digests."""
+"""Fetches onnxruntime-web, the engine of a web folder, from npm: one version, by its digests."""
 
 import hashlib
 import shutil
@@ -35,7 +35,7 @@ def find_engine(given: Path | None) -> Path:
     """
     if given is not None:
         folder = given / "dist" if (given / "dist").is_dir() else given
-        _check(folder, f"--ort-web {given}", f"give the folder of {_PACKAGE}")
+        _check(folder, f"`ort_web` {given}", f"give the folder of {_PACKAGE}")
         return folder
     cached = cache_dir() / f"onnxruntime-web-{VERSION}"
     if not cached.is_dir():
@@ -60,7 +60,7 @@ def web_folder(bundle: Path, out: Path, given: Path | None) -> None:
     """
     with claimed(out):
         if out.exists():
-            raise UserError(f"--out {out}: exists already; give a new name")
+            raise UserError(f"`out` {out}: exists already; give a new name")
         sizes = write_web(bundle, out, find_engine(given))
     note(f"wrote {out}: {sum(sizes.values()) / 1e6:.1f} MB")
 
@@ -78,8 +78,8 @@ def _fetch(folder: Path) -> None:
     npm = shutil.which("npm")
     if npm is None:
         raise UserError(
-            f"--target web needs npm to fetch {_PACKAGE}; install Node.js, or run `npm pack {_PACKAGE}` elsewhere,"
-            " unpack it, and name its folder with --ort-web"
+            f"`target` web needs npm to fetch {_PACKAGE}; install Node.js, or run `npm pack {_PACKAGE}` elsewhere,"
+            " unpack it, and name its folder with `ort_web`"
         )
     with tempfile.TemporaryDirectory() as work:
         command = [npm, "pack", _PACKAGE, "--pack-destination", work]

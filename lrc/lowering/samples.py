@@ -37,10 +37,10 @@ def gate_examples(
     named = [lang for lang in langs if "{lang}" in pattern and not pattern.startswith("hf:")]
     missing = [lang for lang in named if not Path(pattern.replace("{lang}", lang)).exists()]
     if missing and len(missing) == len(langs):
-        raise UserError(f"--gate-data {pattern}: there is no such file for {', '.join(missing)}")
+        raise UserError(f"`gate_data` {pattern}: there is no such file for {', '.join(missing)}")
     present = [lang for lang in langs if lang not in missing]
     bad = BadExamples(settings.skip_bad)
-    groups = read_own(task, pattern, present, "--gate-data", bad, settings.columns, "gate", settings.ids)
+    groups = read_own(task, pattern, present, "`gate_data`", bad, settings.columns, "gate", settings.ids)
     unseen = run.trained.unseen(groups, bad)
     tell(bad.notices, bad.count)
     return {lang: group for lang, group in unseen.items() if group}
@@ -84,7 +84,7 @@ def vocabulary_choice(
     if unknown := [lang for lang in langs if not written[lang]]:
         note(
             f"vocabulary: left whole, as the script of {', '.join(unknown)} is not known; tell it, as with"
-            f" --script {unknown[0]}=Latn"
+            f" `script` {unknown[0]}=Latn"
         )
         return None
     shared = [_Texts([], [name]) for name in corpus if "{lang}" not in name]
@@ -130,10 +130,10 @@ def _check_corpus(paths: Sequence[str], codes: tuple[str, ...]) -> None:
     """Refuses a corpus of which a file is missing, or that is in none of the scripts."""
     for path in paths:
         if not Path(path).exists():
-            raise UserError(f"--corpus {path}: no such file or folder")
+            raise UserError(f"`corpus` {path}: no such file or folder")
     if paths and not any(is_written_in(text, codes) for path in paths for text in _passages(path)):
         raise UserError(
-            f"--corpus {paths[0]}: holds no letter of the scripts {script_names(codes)}; give text in the bundle's"
+            f"`corpus` {paths[0]}: holds no letter of the scripts {script_names(codes)}; give text in the bundle's"
             " languages"
         )
 

@@ -18,7 +18,7 @@ class Made(NamedTuple):
 
 
 def to_row(made: Made, generator: str) -> dict[str, Any]:
-    """Returns the row of a JSONL file that `lrc train --pseudo` and every reader of labels take."""
+    """Returns the row of a JSONL file that `lrc train` takes as `pseudo`, and every reader of labels."""
     example, score = made
     columns = {"id": example.id, "lang": example.lang, **kind_of(example).row(example)}
     return columns | {"generator": generator, "score": round(score, 4)}

@@ -103,16 +103,16 @@ def make(request: Request) -> int:
 def _check(request: Request) -> None:
     name = request.generator
     if name not in GENERATORS:
-        raise UserError(f"--generator {name}: choose one of {', '.join(GENERATORS)}")
+        raise UserError(f"`generator` {name}: choose one of {', '.join(GENERATORS)}")
     if (request.run is not None) != (name == SELF):
-        raise UserError(f"--run: generator {SELF} needs a run or a bundle, and no other takes one")
+        raise UserError(f"`run`: generator {SELF} needs a run or a bundle, and no other takes one")
     if name not in (SWAPS, CLOZES) and bool(request.parallel) != (name in (ROUND_TRIPS, CODE_SWITCH)):
         raise UserError(
-            f"--parallel or --bitext: generators {ROUND_TRIPS} and {CODE_SWITCH} need one, {SWAPS} and {CLOZES}"
+            f"`parallel` or `bitext`: generators {ROUND_TRIPS} and {CODE_SWITCH} need one, {SWAPS} and {CLOZES}"
             " may have one, and no other takes it"
         )
     if request.out.exists():
-        raise UserError(f"--out {request.out}: exists already; name a new file")
+        raise UserError(f"`out` {request.out}: exists already; name a new file")
 
 
 def _generate(request: Request, bad: BadExamples, advance: Advance) -> Iterator[Made]:
@@ -176,7 +176,7 @@ def _self_labels(request: Request, bad: BadExamples, advance: Advance) -> Iterat
     assert request.run is not None
     subject = open_subject(request.run, request.device)
     if not isinstance(subject.answerer, QuestionAnswerer):
-        raise UserError(f"--run {request.run}: compares sentences; {SELF} needs one that answers questions")
+        raise UserError(f"`run` {request.run}: compares sentences; {SELF} needs one that answers questions")
     metric = find_task(subject.settings.task).metric
     questions = (item for item in _labels(request, bad, advance) if isinstance(item, Question))
     head = list(islice(questions, _HEAD))
@@ -189,7 +189,7 @@ def _self_labels(request: Request, bad: BadExamples, advance: Advance) -> Iterat
         own = [path for path in (settings.train, settings.dev, settings.shots_file) if path]
         if not all(os.path.isabs(path) or path.startswith("hf:") for path in own):
             raise UserError(
-                f"--run {request.run}: a bundle does not tell where its own labels lie; give the run that it was made"
+                f"`run` {request.run}: a bundle does not tell where its own labels lie; give the run that it was made"
                 f" of, or at least {FEWEST_KNOWN} questions with answers"
             )
         # Of the run's files no other is needed, and a bundle does not tell where they lie.

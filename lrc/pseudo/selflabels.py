@@ -67,7 +67,7 @@ def calibrate(answerer: QuestionAnswerer, known: Sequence[Question], metric: str
     )
     if len(known) < FEWEST_KNOWN or right.sum() < _FEWEST_RIGHT:
         raise UserError(
-            f"--run: {int(right.sum())} right answers to {len(known)} questions are too few to calibrate its scores on"
+            f"`run`: {int(right.sum())} right answers to {len(known)} questions are too few to calibrate its scores on"
             f" ({_FEWEST_RIGHT} of {FEWEST_KNOWN} are needed); train with more labels, or give questions with answers"
         )
     slope, offset = _fit(_logit(np.array([answer.score for answer in answers])), right)

@@ -69,7 +69,7 @@ def run_on_ray(folder: Path, cells: Sequence[Cell], workers: int, done: Done, sa
     Raises:
         UserError: As `run_locally`.
     """
-    ray = require("ray", "ray", "--engine ray")
+    ray = require("ray", "ray", "`engine` ray")
     started = not ray.is_initialized()
     if started:
         _connect(ray)
@@ -109,7 +109,7 @@ def _connect(ray: Any) -> None:
         ray.init(log_to_driver=False, include_dashboard=False, configure_logging=False)
     except (OSError, ray.exceptions.RayError) as error:
         raise UserError(
-            f"--engine ray: no cluster at RAY_ADDRESS={address} ({error}); start it, or unset it"
+            f"`engine` ray: no cluster at RAY_ADDRESS={address} ({error}); start it, or unset it"
         ) from error
 
 
@@ -151,7 +151,7 @@ def _places(workers: int) -> list[_Place]:
     # Threads of processes that share cores wait for each other; a core of one's own costs nothing.
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
     if workers > len(cores):
-        raise UserError(f"--workers {workers}: this machine lends {len(cores)} cores; take no more workers than that")
+        raise UserError(f"`workers` {workers}: this machine lends {len(cores)} cores; take no more workers than that")
     return [_Place(cores=frozenset(cores[worker::workers])) for worker in range(workers)]
 
 

@@ -37,7 +37,7 @@ def run_study(file: Path, out: Path | None, dry_run: bool, engine: str, workers:
             there was begun otherwise than the file plans it now.
     """
     if engine not in ENGINES:
-        raise UserError(f"--engine {engine}: choose one of {', '.join(ENGINES)}")
+        raise UserError(f"`engine` {engine}: choose one of {', '.join(ENGINES)}")
     study = read_study(file)
     folder = out or Path("studies") / study.name
     searched = sum(map(len, study.search.values()))
@@ -106,14 +106,14 @@ def _alone(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise UserError(f"{folder}: another process runs this study; wait for it or name another --out") from error
+            raise UserError(f"{folder}: another process runs this study; wait for it or name another `out`") from error
         yield
 
 
 def _of_name(folder: Path, name: str) -> None:
     """Refuses a folder that holds a study of another name."""
     if (folder / STUDY).is_file() and (held := read_plan(folder)["name"]) != name:
-        raise UserError(f"{folder}: holds another study, {held}; name another --out")
+        raise UserError(f"{folder}: holds another study, {held}; name another `out`")
 
 
 def _as_begun(folder: Path, cells: Sequence[Cell]) -> None:
@@ -127,7 +127,7 @@ def _as_begun(folder: Path, cells: Sequence[Cell]) -> None:
             begun, planned = _flat(document), _flat(asdict(cell))
             if changed := sorted(key for key in begun | planned if begun.get(key) != planned.get(key)):
                 raise UserError(
-                    f"{folder}: {cell.name} was begun with other settings ({', '.join(changed)}); name another --out"
+                    f"{folder}: {cell.name} was begun with other settings ({', '.join(changed)}); name another `out`"
                     " or another variant"
                 )
 

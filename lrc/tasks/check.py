@@ -48,7 +48,7 @@ class Report:
     fixed: Path | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the report as `--json` prints it."""
+        """Returns the report as `json` prints it."""
         return {
             "path": str(self.path),
             "kind": self.kind,

@@ -65,7 +65,7 @@ class LabelKind(TaskKind[E, A, Verdict]):
         if name == POOLED:
             return PooledHead(width, len(scheme.labels))
         if scheme.texts == 1:
-            raise UserError(f"--head {name}: compares two texts, and these labels are of one; use --head {POOLED}")
+            raise UserError(f"`head` {name}: compares two texts, and these labels are of one; use `head` {POOLED}")
         return InteractionHead(width, separator, len(scheme.labels))
 
     def features(self, examples: Sequence[E], encoder: TextEncoder, scheme: Scheme) -> list[Feature]:

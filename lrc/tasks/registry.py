@@ -30,7 +30,7 @@ class Task:
     """A task.
 
     Attributes:
-        name: As `--task` gives it.
+        name: As `task` gives it.
         kind: Kind of task, one of `lrc.tasks.KINDS`.
         langs: Its languages; empty for a user's own data.
         metric: Name of a metric of the kind.
@@ -142,7 +142,7 @@ def find_task(name: str) -> Task:
         UserError: If there is none of this name.
     """
     if name not in TASKS:
-        raise UserError(f"--task {name}: unknown task; choose one of {', '.join(TASKS)}")
+        raise UserError(f"`task` {name}: unknown task; choose one of {', '.join(TASKS)}")
     return TASKS[name]
 
 
@@ -204,7 +204,7 @@ def read_own(
         UserError: If several languages share one source without `{lang}`, or one cannot be read.
     """
     if "{lang}" not in pattern and len(langs) > 1:
-        raise UserError(f"{flag} {pattern}: write {{lang}} in the name where several --langs are given")
+        raise UserError(f"{flag} {pattern}: write {{lang}} in the name where several `langs` are given")
     several = len(langs) > 1
     return {
         lang: read_source(task, pattern.replace("{lang}", lang), lang, bad, columns, split, ids, several)
@@ -213,17 +213,17 @@ def read_own(
 
 
 def data_root(data_dir: str | None, exists: bool = True) -> Path:
-    """Returns the data folder of `--data-dir`, or of the environment variable `LRC_DATA_DIR`.
+    """Returns the data folder of `data_dir`, or of the environment variable `LRC_DATA_DIR`.
 
     Raises:
         UserError: If neither is given, or the folder is not there though it must.
     """
     name = data_dir or os.environ.get("LRC_DATA_DIR")
     if not name:
-        raise UserError("no data folder: give --data-dir or set LRC_DATA_DIR to the folder of the official data sets")
+        raise UserError("no data folder: give `data_dir` or set LRC_DATA_DIR to the folder of the official data sets")
     root = Path(name)
     if exists and not root.is_dir():
-        raise UserError(f"--data-dir {name}: no such folder")
+        raise UserError(f"`data_dir` {name}: no such folder")
     return root
 
 
@@ -249,12 +249,12 @@ def check_langs(task: Task, langs: Sequence[str]) -> list[str]:
         UserError: If there is one, or none at all.
     """
     if not langs:
-        raise UserError("--langs: name at least one language, such as --langs de,hi")
+        raise UserError("`langs`: name at least one language, such as `langs` de,hi")
     if not task.langs:
         return list(langs)
     named = {lang: find_lang(lang, task.langs) for lang in langs}
     if unknown := [lang for lang, known in named.items() if known is None]:
-        raise UserError(f"--langs {','.join(unknown)}: {task.name} has {', '.join(task.langs)}")
+        raise UserError(f"`langs` {','.join(unknown)}: {task.name} has {', '.join(task.langs)}")
     return list(dict.fromkeys(known for known in named.values() if known is not None))
 
 
@@ -271,8 +271,8 @@ def _read(
     path = locate(root, lang)
     if not path.is_file():
         raise UserError(
-            f"--data-dir {root}: has no {path.relative_to(root)}; put the official {task.name} files there,"
-            " or leave this language out of --langs"
+            f"`data_dir` {root}: has no {path.relative_to(root)}; put the official {task.name} files there,"
+            " or leave this language out of `langs`"
         )
     return read_source(task, path, lang, bad, task.columns, "train", SHARED if task.shares_ids else AUTO)
 

@@ -34,13 +34,13 @@ def signs_of_failure(
     if last > _LEARNED * first:
         signs.append(
             f"the loss on the labels began at {first:.2f} and ended at {last:.2f}: hardly anything was learned; try"
-            " more --steps, a lower --lr, a longer --warmup, or another --seed"
+            " more `steps`, a lower `lr`, a longer `warmup`, or another `seed`"
         )
     if dev:
         score, trivial = main_score(dev), trivial_score(task, {lang: own for lang, own in examples.items() if own})
         if score <= trivial:
             signs.append(
                 f"dev has {score:.1f}, where an answerer that has learned nothing has {trivial:.1f}: do not use this"
-                " run; it needs more labels, or --source or --pseudo"
+                " run; it needs more labels, or `source` or `pseudo`"
             )
     return signs

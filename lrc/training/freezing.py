@@ -169,10 +169,10 @@ def check_freezing(settings: TrainSettings, count: int) -> None:
         UserError: If they leave nothing to train, or make no sense.
     """
     if settings.frozen_layers >= count:
-        raise UserError(f"--frozen-layers {settings.frozen_layers}: the backbone has {count} layers; freeze fewer")
+        raise UserError(f"`frozen_layers` {settings.frozen_layers}: the backbone has {count} layers; freeze fewer")
     parts = chosen(settings)
     if settings.frozen_layers and parts and not any(part.in_layers for part in parts):
         raise UserError(
-            f"--frozen-layers {settings.frozen_layers}: --method {settings.method} trains nothing in the layers;"
+            f"`frozen_layers` {settings.frozen_layers}: `method` {settings.method} trains nothing in the layers;"
             " leave it out"
         )

@@ -58,14 +58,14 @@ def prepare(settings: TrainSettings) -> TrainingData:
     source = _read_source(task, settings, bad)
     pseudo = _read_pseudo(task, settings, bad)
     if not target and not source and not pseudo:
-        raise UserError("--shots 0: nothing to learn from; give --source, --pseudo, or at least one shot")
+        raise UserError("`shots` 0: nothing to learn from; give `source`, `pseudo`, or at least one shot")
     parallel = read_parallel([Path(path) for path in settings.parallel]) if settings.parallel else []
     unlabelled: list[str] = []
     if settings.unlabelled:
         passages = islice(read_passages(Path(settings.unlabelled), bad), _PASSAGES)
         unlabelled = [passage.text for passage in passages]
         if not unlabelled:
-            raise UserError(f"--unlabelled {settings.unlabelled}: has no text")
+            raise UserError(f"`unlabelled` {settings.unlabelled}: has no text")
     ids = {lang: [example.id for example in group] for lang, group in shots.items()}
     seen = Seen.of(target + source + pseudo)
     source, pseudo = (find_kind(settings.kind).augment(group, settings.draw_seed) for group in (source, pseudo))
@@ -89,7 +89,7 @@ def draw_labels(settings: TrainSettings, bad: BadExamples) -> tuple[dict[str, li
             apart = lang if settings.draw_apart else ""
             shots[lang] = draw(examples, settings.shots, settings.draw_seed, what, apart)
         else:
-            shots[lang] = pick(examples, chosen.get(lang, []), f"--shots-file {settings.shots_file}: {what}")
+            shots[lang] = pick(examples, chosen.get(lang, []), f"`shots_file` {settings.shots_file}: {what}")
     # The same id in another language is a translation, of which a dev example shall not be one.
     everywhere = {example.id for group in shots.values() for example in group}
     for lang, examples in labelled.items():
@@ -110,14 +110,14 @@ def read_files(
     """Reads the labelled examples of each language, and the user's own dev examples where there are any."""
     own_dev = None
     if settings.dev:
-        own_dev = read_own(task, settings.dev, settings.langs, "--dev", bad, settings.columns, "dev", settings.ids)
+        own_dev = read_own(task, settings.dev, settings.langs, "`dev`", bad, settings.columns, "dev", settings.ids)
     if settings.train:
         labelled = read_own(
-            task, settings.train, settings.langs, "--train", bad, settings.columns, "train", settings.ids
+            task, settings.train, settings.langs, "`train`", bad, settings.columns, "train", settings.ids
         )
         return labelled, own_dev
     if task.labelled is None:
-        raise UserError(f"--task {task.name}: give your own labels with --train FILE")
+        raise UserError(f"`task` {task.name}: give your own labels with `train` FILE")
     root = data_root(settings.data_dir)
     return {lang: read_labelled(task, root, lang, bad) for lang in settings.langs}, own_dev
 
@@ -133,9 +133,9 @@ def _read_source(task: Task, settings: TrainSettings, bad: BadExamples) -> list[
 def _read_pseudo(task: Task, settings: TrainSettings, bad: BadExamples) -> list[Example]:
     examples: list[Example] = []
     for pattern in settings.pseudo or []:
-        # One file may hold several languages, so unlike --train a pattern without {lang} is read once.
+        # One file may hold several languages, so unlike `train` a pattern without {lang} is read once.
         langs = settings.langs if "{lang}" in pattern else settings.langs[:1]
-        for own in read_own(task, pattern, langs, "--pseudo", bad, None, "train", settings.ids).values():
+        for own in read_own(task, pattern, langs, "`pseudo`", bad, None, "train", settings.ids).values():
             examples += own
     if settings.pseudo_limit is not None:
         examples = sorted(examples, key=lambda item: rank(settings.draw_seed, item.id))[: settings.pseudo_limit]

@@ -68,7 +68,7 @@ def start(asked: Mapping[str, Any]) -> TrainResult:
     folder = Path(given.get("out", usual))
     with claimed(folder):
         if folder.exists():
-            raise UserError(f"--out {folder}: exists already; name a new folder, or go on with --resume {folder}")
+            raise UserError(f"`out` {folder}: exists already; name a new folder, or go on with `resume` {folder}")
         return _start(settings, folder, given.get("epochs"))
 
 
@@ -98,20 +98,20 @@ def resume(folder: Path) -> TrainResult:
         Interrupted: If the process is interrupted while it trains.
     """
     settings = run_folder.read_settings(folder)
-    with claimed(folder, "--resume"):
+    with claimed(folder, "`resume`"):
         return _resume(folder, settings)
 
 
 def _resume(folder: Path, settings: TrainSettings) -> TrainResult:
     if (folder / run_folder.ADAPTER).is_file():
-        raise UserError(f"--resume {folder}: the run is finished; evaluate or export it")
+        raise UserError(f"`resume` {folder}: the run is finished; evaluate or export it")
     settings.device = pick_device("cuda" if settings.device == "cuda" else "cpu")
     data = prepare(settings)
     if data.shots != read_json(folder / run_folder.SHOTS):
-        raise UserError(f"--resume {folder}: its data has changed and gives other shots; train a new run")
+        raise UserError(f"`resume` {folder}: its data has changed and gives other shots; train a new run")
     backbone = load_backbone(settings.backbone)
     if backbone.fingerprint != settings.fingerprint:
-        raise UserError(f"--resume {folder}: --backbone {settings.backbone} has changed; train a new run")
+        raise UserError(f"`resume` {folder}: `backbone` {settings.backbone} has changed; train a new run")
     left = unfinished(settings, folder)
     return _train_all(Trainer(backbone, data, *left[0]) if left else None, data, settings, folder)
 
@@ -182,7 +182,7 @@ def resolve_langs(settings: TrainSettings) -> None:
             settings.langs = present_langs(task, Path(settings.data_dir))
             if not settings.langs:
                 raise UserError(
-                    f"--data-dir {settings.data_dir}: has no {task.name} data; put the official files there"
+                    f"`data_dir` {settings.data_dir}: has no {task.name} data; put the official files there"
                 )
     settings.langs = check_langs(task, settings.langs)
 

@@ -6,7 +6,6 @@ from typing import Any
 import torch
 
 from ..config.settings import TrainSettings
-from ..errors import UserError
 from ..model import TaskModel, layer_depths
 
 
@@ -19,13 +18,8 @@ def parameter_groups(model: TaskModel, settings: TrainSettings) -> list[dict[str
     Args:
         model: The model; what requires gradients is trained.
         settings: The rate and `layer_decay`; 1 gives every layer the same.
-
-    Raises:
-        UserError: If the factor makes no sense.
     """
     decay = settings.layer_decay
-    if not 0 < decay <= 1:
-        raise UserError(f"--layer-decay {decay}: must be above 0 and at most 1")
     trained = model.trained_state()
     if decay == 1:
         return [{"params": list(trained.values())}]
@@ -45,14 +39,9 @@ class WeightAverage:
         weights: The trained tensors by name.
         steps: Steps of the run.
         share: Of the steps that the mean is over, counted from the end; 0 leaves the last weights.
-
-    Raises:
-        UserError: If the share makes no sense.
     """
 
     def __init__(self, weights: Mapping[str, torch.Tensor], steps: int, share: float) -> None:
-        if not 0 <= share <= 1:
-            raise UserError(f"--average {share}: must be a share of the steps, from 0 to 1")
         self._weights = weights
         self._first = steps - round(steps * share)
         self.means: dict[str, torch.Tensor] = {}

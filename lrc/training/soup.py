@@ -30,10 +30,8 @@ def check_soup(settings: TrainSettings) -> None:
     """Refuses what has no mean: parts that begin by chance and enter the model by more than a product.
 
     Raises:
-        UserError: If the settings have such a part, or ask for the mean of no run.
+        UserError: If the settings have such a part.
     """
-    if settings.soup < 1:
-        raise UserError(f"--soup {settings.soup}: must be at least 1")
     if settings.soup == 1:
         return
     kind = find_kind(settings.kind)
@@ -42,7 +40,7 @@ def check_soup(settings: TrainSettings) -> None:
         *(adapter.without_mean(settings) for adapter in chosen(settings)),
     ):
         if part:
-            raise UserError(f"--soup {settings.soup}: runs with {part} have no mean; leave one of the two out")
+            raise UserError(f"`soup` {settings.soup}: runs with {part} have no mean; leave one of the two out")
 
 
 def unfinished(settings: TrainSettings, folder: Path) -> list[tuple[TrainSettings, Path]]:

@@ -36,7 +36,7 @@ class Stage:
 
 
 def parse_recipe(text: str, available: Sequence[str], steps: int) -> list[Stage]:
-    """Reads a recipe, as `--recipe` gives it.
+    """Reads a recipe, as `recipe` gives it.
 
     Args:
         text: A name of `RECIPES`, or stages KINDS:SHARE separated by commas, in which KINDS are joined by +.
@@ -56,16 +56,16 @@ def parse_recipe(text: str, available: Sequence[str], steps: int) -> list[Stage]
             value = 0.0
         if not set(kinds) <= set(_KINDS) or not 0 < value <= 1:
             raise UserError(
-                f"--recipe {text}: choose one of {', '.join(RECIPES)}, or write stages such as"
+                f"`recipe` {text}: choose one of {', '.join(RECIPES)}, or write stages such as"
                 " pseudo:0.5,source+target:0.5"
             )
         parsed.append((tuple(kind for kind in _KINDS if kind in kinds and kind in available), value))
     kept = [(kinds, value) for kinds, value in parsed if kinds]
     unused = [kind for kind in available if all(kind not in kinds for kinds, _ in kept)]
     if unused:
-        raise UserError(f"--recipe {text}: leaves out the {' and '.join(unused)} labels, which the run has; name them")
+        raise UserError(f"`recipe` {text}: leaves out the {' and '.join(unused)} labels, which the run has; name them")
     if steps < len(kept):
-        raise UserError(f"--steps {steps}: fewer than the recipe's {len(kept)} stages; take more")
+        raise UserError(f"`steps` {steps}: fewer than the recipe's {len(kept)} stages; take more")
     total = sum(value for _, value in kept)
     ends = [round(steps * value / total) for value in accumulate(value for _, value in kept)]
     # Every stage has a step, however small its share.

@@ -55,7 +55,7 @@ class Trainer:
         limit = backbone.family.positions(backbone.config) - taken
         if settings.max_length > limit:
             raise UserError(
-                f"--max-length {settings.max_length}: {settings.backbone} reads at most {limit} tokens here"
+                f"`max_length` {settings.max_length}: {settings.backbone} reads at most {limit} tokens here"
             )
         self._settings = settings
         self._folder = folder
@@ -70,13 +70,8 @@ class Trainer:
         }
         available = [kind for kind, features in self._features.items() if features]
         if not available:
-            raise UserError(f"{settings.task}: no label fits --max-length {settings.max_length}; raise it")
+            raise UserError(f"{settings.task}: no label fits `max_length` {settings.max_length}; raise it")
         self._stages = parse_recipe(settings.recipe, available, settings.steps)
-        if not 0 <= settings.label_smoothing < 1:
-            raise UserError(f"--label-smoothing {settings.label_smoothing}: must be at least 0 and below 1")
-        for name, share in (("--align-ramp", settings.align_ramp), ("--warmup", settings.warmup)):
-            if not 0 <= share <= 1:
-                raise UserError(f"{name} {share}: must be a share of the steps, from 0 to 1")
         terms = parse_terms(settings.align, int(backbone.config.num_hidden_layers), settings.frozen_layers)
         self._all_layers = any(term.layers != (-1,) for term in terms)
         retained = any(term.kind.frozen for term in terms)
@@ -192,7 +187,7 @@ class Trainer:
         total, *seen = torch.stack([loss.detach(), *(value.float() for value in terms.values())]).tolist()
         if not math.isfinite(total):
             raise UserError(
-                f"{self._folder}: the loss is not finite at step {self.step + 1}; lower --lr ({settings.lr})"
+                f"{self._folder}: the loss is not finite at step {self.step + 1}; lower `lr` ({settings.lr})"
             )
         return dict(zip(terms, seen, strict=True))
 

@@ -182,7 +182,7 @@ def test_a_script_that_is_rare_in_the_tokenizer_has_its_room() -> None:
 def test_a_corpus_in_another_script_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "text.hi.txt").write_text(ARABIC, encoding="utf-8")
     own = read_questions(EXAMPLES / "qa.hi.json", "hi", BadExamples(False))
-    with pytest.raises(UserError, match=r"--corpus .*: holds no letter of the scripts Devanagari; give text"):
+    with pytest.raises(UserError, match=r"`corpus` .*: holds no letter of the scripts Devanagari; give text"):
         vocabulary_choice(["hi"], [str(tmp_path / name)], None, own)
 
 

@@ -151,7 +151,7 @@ def test_terms_that_cannot_be(tiny: Path, tmp_path: Path) -> None:
         ("cosine:1@4", "layers that are trained are 5 to 12"),
         ("kl:1@12", "leave the layers out"),
     ):
-        with pytest.raises(UserError, match=f"--align {text}: .*{words}"):
+        with pytest.raises(UserError, match=f"`align` {text}: .*{words}"):
             parse_terms([text], 12, 4)
     with pytest.raises(UserError, match="given twice"):
         parse_terms(["cosine:1", "cosine:2"], 12)

@@ -117,7 +117,7 @@ def test_columns_take_other_names(tmp_path: Path) -> None:
     ]
     with pytest.raises(UserError, match="no column question, context but id, frage, text, antwort"):
         read_questions(path, "fa", refuse())
-    with pytest.raises(UserError, match="--columns question=wo"):
+    with pytest.raises(UserError, match="`columns` question=wo"):
         read_questions(path, "fa", refuse(), {"question": "wo"})
 
 

@@ -54,7 +54,7 @@ def test_letters_are_counted_whatever_the_language_is_called() -> None:
 )
 def test_data_sets_find_their_languages(task: str, given: str, known: list[str] | None) -> None:
     if known is None:
-        with pytest.raises(UserError, match=r"--langs pt_BR: xquad has"):
+        with pytest.raises(UserError, match=r"`langs` pt_BR: xquad has"):
             check_langs(find_task(task), given.split(","))
     else:
         assert check_langs(find_task(task), given.split(",")) == known

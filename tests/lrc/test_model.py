@@ -79,7 +79,7 @@ def test_backbone_outside_the_registry_is_refused() -> None:
         def forward(self, **_: torch.Tensor) -> None:
             pass
 
-    with pytest.raises(UserError, match="--prompt-length 0"):
+    with pytest.raises(UserError, match="`prompt_length` 0"):
         prefix.add_prefixes(Own(), {"attention_mask": MASK}, [0])
 
 

@@ -40,9 +40,9 @@ def test_recipes_divide_the_steps() -> None:
         ("pseudo:x", "choose one of"),
         ("pseudo:1", "leaves out the target and source labels"),
     ):
-        with pytest.raises(UserError, match=f"--recipe .*{words}"):
+        with pytest.raises(UserError, match=f"`recipe` .*{words}"):
             parse_recipe(text, ALL, 10)
-    with pytest.raises(UserError, match="--steps 1: fewer than the recipe's 2 stages"):
+    with pytest.raises(UserError, match="`steps` 1: fewer than the recipe's 2 stages"):
         parse_recipe("staged", ALL, 1)
 
 

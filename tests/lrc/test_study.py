@@ -235,7 +235,7 @@ def test_a_study_may_gain_and_lose_runs_but_not_change_them(tiny: Path, finished
 @pytest.mark.parametrize(
     "varied, told",
     # The first is refused by lrc, the second by the runtime.
-    [("shots = [2, 5000]", "--shots 5000"), ("shots = [2]\nmax_length = [192, 16]", "max_length 16 leaves no room")],
+    [("shots = [2, 5000]", "`shots` 5000"), ("shots = [2]\nmax_length = [192, 16]", "max_length 16 leaves no room")],
 )
 def test_a_run_that_cannot_be_is_a_row_with_its_error(tiny: Path, tmp_path: Path, varied: str, told: str) -> None:
     text = STUDY.replace('["lora", "adapters"]', '["lora"]').replace("shots = [2, 4]", varied)

@@ -139,7 +139,7 @@ def test_engine_is_fetched_once_and_checked(
 def test_without_npm_one_line_says_what_to_do(engine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LRC_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ort_web.UserError, match=r"npm pack onnxruntime-web@.* --ort-web"):
+    with pytest.raises(ort_web.UserError, match=r"npm pack onnxruntime-web@.* `ort_web`"):
         ort_web.find_engine(None)
     _fake_npm(tmp_path / "bin", "echo no network >&2; exit 1")
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/bin:/usr/bin")
@@ -148,9 +148,9 @@ def test_without_npm_one_line_says_what_to_do(engine: Path, tmp_path: Path, monk
 
 
 def test_given_engine_is_that_of_the_version(engine: Path) -> None:
-    with pytest.raises(ort_web.UserError, match=r"--ort-web .* is not that of version"):
+    with pytest.raises(ort_web.UserError, match=r"`ort_web` .* is not that of version"):
         ort_web.find_engine(engine)
-    with pytest.raises(ort_web.UserError, match=r"--ort-web .* is missing"):
+    with pytest.raises(ort_web.UserError, match=r"`ort_web` .* is missing"):
         ort_web.find_engine(engine.parent)
 
 

@@ -67,7 +67,7 @@ class Family:
             if isinstance(module, nn.ModuleList) and len(module) == count and path == (self.stack or path):
                 return path, module
         raise UserError(
-            f"--frozen-layers, --unfreezing, --prompt-layers: {type(encoder).__name__} keeps its layers in no list;"
+            f"`frozen_layers`, `unfreezing`, `prompt_layers`: {type(encoder).__name__} keeps its layers in no list;"
             " leave them out"
         )
 
