@@ -50,6 +50,8 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(asyncio|collections|contextlib|np|npt|numpy|os|pathlib|tokenizers|torch|typing)\..*"),
     (r"py:.*", r"lrc_runtime\.(batching|calibration|encoding)\.\w+|lrc_exporters\.(gate|vocabulary)\.\w+"),
     (r"py:exc", r"\w+Error"),
+    # Its keys have a page of their own.
+    (r"py:class", r"lrc\.config\.options\.TrainOptions"),
 ]
 
 templates_path = ["_templates"]
