@@ -111,6 +111,7 @@ def write_web(bundle: Path, out: Path, engine: Path) -> dict[str, int]:
                     "languages": manifest.languages,
                     "precision": manifest.precision,
                     "labels": manifest.labels,
+                    "texts": manifest.texts,
                     "windowing": asdict(manifest.windowing),
                     "decoding": asdict(manifest.decoding),
                     "calibration": asdict(manifest.calibration),

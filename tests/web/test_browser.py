@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, sync_playwright
+from playwright.sync_api import BrowserContext, expect, sync_playwright
 
 import lrc_runtime
 from tests.conftest import lrc, ort_web_or_skip
+from tests.runtime.test_classes import TEXTS, make_bundle
 from tests.web.hosts import HOSTS, serving
 
 PASSAGES = {
@@ -19,7 +20,6 @@ PASSAGES = {
     "en": ("The ferry to Inchmoor 🛳 leaves at noon. Captain Rowan Pell steers it.", "Who steers the ferry?"),
 }
 READY = "text=Ready for use without a network"
-
 
 CHROMIUM = os.environ.get("LRC_CHROMIUM") or shutil.which("chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
@@ -93,3 +93,25 @@ def test_page_answers_without_a_network(bundle: Path, folder: Path, chromium: Br
     session = chromium.new_cdp_session(page)
     assert session.send("Page.getInstallabilityErrors") == {"installabilityErrors": []}
     assert not faults
+
+
+def test_page_classifies_on_the_device(
+    pair_bundle: Path, chromium: BrowserContext, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    ort_web_or_skip()
+    root = tmp_path_factory.mktemp("topics")
+    bundle = make_bundle(pair_bundle, root / "bundle", 1)
+    lrc("web", bundle, "--out", root / "site")
+    page = chromium.new_page()
+    with serving(root / "site") as address:
+        page.goto(address)
+        page.wait_for_selector(READY)
+        chromium.set_offline(True)
+    expected = lrc_runtime.load_text_classifier(bundle)
+    assert page.is_visible("#text") and not page.is_visible("#text-pair")
+    for lang in ("ar", "hi", "th", "zh"):
+        page.fill("#text", TEXTS[lang][0])
+        page.press("#text", "Control+Enter")
+        expect(page.locator("#class")).to_have_text(expected.classify(TEXTS[lang][0]).label)
+        expect(page.locator("#class-sure")).to_contain_text("% sure")
+        expect(page.locator("#classes li")).to_have_count(2)

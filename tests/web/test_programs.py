@@ -11,6 +11,7 @@ import pytest
 
 import lrc_runtime
 from tests.conftest import EXAMPLES, ROOT, lrc, ort_web_or_skip
+from tests.runtime.test_classes import TEXTS, make_bundle
 from tests.web.hosts import HOSTS, serving
 
 PAIR = ("Der Zug fuhr von Köln nach Bonn.", "Der Zug fuhr von Bonn nach Köln.")
@@ -149,6 +150,37 @@ def test_program_is_answered_as_by_the_service(qa_bundle: Path, address: str, no
     assert served["answered"] == (served["no_answer"] <= 0.5) and served["bundle"] == "qa" and served["seconds"] >= 0
     assert wrong == "the bundle has no task that compares sentences; it has qa"
     assert unknown.startswith("there is no translate; there is answer, compare")
+
+
+@pytest.mark.parametrize("texts", [1, 2])
+def test_texts_are_classified(pair_bundle: Path, address: str, node: Node, tmp_path: Path, texts: int) -> None:
+    bundle = make_bundle(pair_bundle, tmp_path / "topics", texts)
+    lrc("web", bundle, "--out", tmp_path / "site")
+    given = [TEXTS[lang][:texts] for lang in ("ar", "hi", "th", "zh", "en")]
+    result = node(
+        f"""import {{ load }} from "./site/lrc/index.js";
+        const lrc = await load("{address}/site");
+        for (const [text, pair] of {json.dumps(given)}) {{
+          const found = [await lrc.classify(text, pair), await lrc.serve("classify", {{ text, text_pair: pair }})];
+          // The second text may be left out before the options.
+          const hindi = await lrc.classify(...(pair === undefined ? [text] : [text, pair]), {{ lang: "hi" }});
+          console.log(JSON.stringify([...found, hindi]));
+        }}
+        const wrong = {["a", "b"][: 3 - texts]};
+        await lrc.classify(...wrong).catch((error) => console.log(error.name, error.message));"""
+    )
+    assert result.returncode == 0, result.stderr
+    *lines, refused = result.stdout.splitlines()
+    with lrc_runtime.load_text_classifier(bundle) as classifier:
+        for line, asked in zip(lines, given, strict=True):
+            found, served, hindi = json.loads(line)
+            expected = classifier.classify(*asked)
+            assert found["label"] == served["label"] == expected.label
+            assert found["score"] == pytest.approx(expected.score, abs=ROUNDING)
+            assert found["probabilities"] == pytest.approx(expected.probabilities, abs=ROUNDING)
+            assert served["probabilities"] == found["probabilities"] and served["bundle"] == "paraphrase"
+            assert hindi["score"] < found["score"]
+    assert refused.startswith("InputError this bundle classifies " + ("one text" if texts == 1 else "two texts"))
 
 
 def test_task_of_an_unknown_kind_is_refused(qa_bundle: Path, address: str, node: Node, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-/** Answers questions and compares sentences in the browser alone, from a folder that `lrc export --target web` wrote. */
+/** Answers questions, compares sentences and classifies texts in the browser alone, from a folder that `lrc export --target web` wrote. */
 
 import { BundleError, InputError } from "./errors.js";
 import { Files } from "./files.js";

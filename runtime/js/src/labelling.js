@@ -3,6 +3,7 @@
 import { runSorted } from "./batching.js";
 import { Calibration } from "./calibration.js";
 import { logSoftmax } from "./decoding.js";
+import { BundleError } from "./errors.js";
 import { checkLang } from "./languages.js";
 
 /** Scores the labels of model inputs. */
@@ -29,6 +30,9 @@ export class Labeller {
   async label(input, lang) {
     if (lang !== undefined) checkLang(lang);
     for await (const [, { logits }] of runSorted(this._run, this._encoder, [input])) {
+      if (logits.length !== this._labels.length) {
+        throw new BundleError(`the model gives ${logits.length} logits for ${this._labels.length} labels; export the bundle again`);
+      }
       // A model that gives no numbers says nothing for any label.
       const scores = logSoftmax(logits.every(Number.isFinite) ? logits : logits.map(() => 0));
       const best = scores.indexOf(Math.max(...scores));

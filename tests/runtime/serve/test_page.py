@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.fuzz import resign
 from tests.runtime.serve.server import PATIENCE, Server, start
+from tests.runtime.test_classes import TEXTS, make_bundle
 
 CHROMIUM = os.environ.get("LRC_CHROMIUM") or shutil.which("chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
@@ -179,6 +180,37 @@ def test_examples_and_languages_meet_in_any_spelling(browse: Open, qa_copy: Path
             page.locator(f"#example-list button[lang={lang}]").click()
             expect(page.locator("#lang")).to_have_value(known)
             expect(page.locator("#error")).to_be_hidden()
+
+
+@pytest.mark.parametrize("texts", [1, 2])
+def test_the_page_shows_the_label_of_one_text_or_two(
+    browse: Open, pair_bundle: Path, tmp_path: Path, texts: int
+) -> None:
+    # Names that are whole numbers have an order of their own in JavaScript.
+    labels = ["2", "रोचक", "1"]
+    bundle = make_bundle(pair_bundle, tmp_path / "topics", texts)
+    resign(bundle, {"labels": labels})
+    with start(tmp_path / "log", bundle) as server:
+        page = browse(server)
+        expect(page.locator("#tab-ask")).to_be_disabled()
+        expect(page.locator("#tab-classify")).to_have_attribute("aria-selected", "true")
+        expect(page.locator("#text-pair")).to_be_visible(visible=texts == 2)
+        for lang in ("ar", "hi", "th", "zh"):
+            given = TEXTS[lang][:texts]
+            asked = dict(zip(("text", "text_pair"), given, strict=False))
+            found = server.post("/v1/classify", asked).json
+            for field, text in zip(("#text", "#text-pair"), given, strict=False):
+                page.fill(field, text)
+            page.locator("#text").press("Control+Enter")
+            expect(page.locator("#class")).to_have_text(found["label"])
+            expect(page.locator("#class-sure")).to_have_text(f"{round(100 * found['score'])} % sure")
+            others = sorted(labels, key=lambda label: -found["probabilities"][label])[1:]
+            expect(page.locator("#classes bdi")).to_have_text(others)
+            expect(page.locator("#class-took")).to_contain_text("by topics")
+        assert_accessible(page)
+        page.fill("#text-pair" if texts == 2 else "#text", " ")
+        page.locator("#classify-button").click()
+        expect(page.locator("#error")).to_contain_text("Second text: nothing" if texts == 2 else "Text: nothing")
 
 
 @pytest.mark.slow

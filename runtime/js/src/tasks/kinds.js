@@ -1,5 +1,6 @@
 /** The kinds of task. A new one is a module beside this, and a line in each of the two lists. */
 
+import { classes } from "./classes.js";
 import { pairs } from "./pairs.js";
 import { spans } from "./spans.js";
 
@@ -18,8 +19,8 @@ import { spans } from "./spans.js";
 
 /**
  * What a bundle can be asked, whatever its tasks.
- * @typedef {import("./spans.js").Methods & import("./pairs.js").Methods} Methods
+ * @typedef {import("./spans.js").Methods & import("./pairs.js").Methods & import("./classes.js").Methods} Methods
  */
 
 /** @type {Kind<any>[]} */
-export const KINDS = [spans, pairs];
+export const KINDS = [spans, pairs, classes];

@@ -1,4 +1,4 @@
-/** Extractive question answering over contexts of any length. As `lrc_runtime/tasks/spans.py`. */
+/** Extractive question answering over contexts of any length. As `lrc_runtime/qa.py`. */
 
 import { runSorted } from "../batching.js";
 import { Calibration } from "../calibration.js";

@@ -1,6 +1,7 @@
 // The kinds of task that the page knows. A new one is a module beside this, and a line in the list.
 
 import { ask } from "./ask.js";
+import { classify } from "./classify.js";
 import { compare } from "./compare.js";
 
 /**
@@ -18,4 +19,4 @@ import { compare } from "./compare.js";
  */
 
 /** @type {Kind[]} */
-export const KINDS = [ask, compare];
+export const KINDS = [ask, compare, classify];
