@@ -28,6 +28,7 @@ include_patterns = [
     "CONTRIBUTING.md",
     "docs/**",
     "examples/README.md",
+    "spec/*.md",
     "benchmarks/results/**",
 ]
 exclude_patterns = [".*", "build", "dist", "runs", "studies", "bundles", "demo", "tests", "**/node_modules"]

@@ -1,119 +1,138 @@
-// Holds the JavaScript to what the Python runtime wrote into the folder LRC_VECTORS.
+// Holds the JavaScript to the golden vectors in the folder LRC_VECTORS. spec/README.md says what each file holds.
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 import test from "node:test";
 
+import { Calibration } from "../../runtime/js/src/calibration.js";
 import { InputError } from "../../runtime/js/src/errors.js";
 import { whole } from "../../runtime/js/src/graphemes.js";
 import { checkLang, findLang } from "../../runtime/js/src/languages.js";
-import { ParaphraseDetector } from "../../runtime/js/src/tasks/pairs.js";
-import { QuestionAnswerer } from "../../runtime/js/src/tasks/spans.js";
+import { KINDS } from "../../runtime/js/src/tasks/kinds.js";
 import { Text } from "../../runtime/js/src/text.js";
 import { Tokenizer } from "../../runtime/js/src/tokenizer.js";
 import { Encoder } from "../../runtime/js/src/windows.js";
 
 const folder = /** @type {string} */ (process.env.LRC_VECTORS);
 const read = (name) => JSON.parse(fs.readFileSync(path.join(folder, name), "utf8"));
-const vectors = read("vectors.json");
-const encoder = new Encoder(new Tokenizer(read("tokenizer.json")), vectors.windowing);
+const WINDOWING = { max_length: 64, stride: 16, max_question_length: 12 };
+const encoders = Object.fromEntries(
+  ["builtin", "xlmr"].map((name) => [name, new Encoder(new Tokenizer(read(`${name}.tokenizer.json`)), WINDOWING)]),
+);
+const tokens = ({ tokenizer }, text) => encoders[tokenizer].tokenize(new Text(text));
 const flat = ({ ids, starts, ends }) => [ids, starts, ends];
-// As Python writes them.
-const number = (value) => (value === "inf" ? Infinity : Number(value));
 const input = ({ ids, types, contextStart, starts, ends }) => [ids, types, contextStart, starts, ends];
+// JSON has no infinity.
+const number = (value) => (value === "inf" ? Infinity : value === "-inf" ? -Infinity : Number(value));
+const rows = (values) => ({ data: Float32Array.from(values.flat(), number), dims: [values.length, values[0].length] });
+const near = (found, expected) => assert.ok(Math.abs(found - expected) < 1e-8, `${found} for ${expected}`);
+const open = (task, encoder, run, described) => KINDS.find((kind) => kind.task === task).open(encoder, run, described);
 
-test("tokens and their offsets", () => {
-  assert.ok(vectors.tokens.length > 1000);
-  for (const [text, expected] of vectors.tokens) {
-    assert.deepEqual(flat(encoder.tokenize(new Text(text))), expected, JSON.stringify(text));
+// Runs a check of every case of a file.
+function hold(name, check) {
+  test(name, async () => {
+    const cases = read(`${name}.json`);
+    assert.ok(cases.length);
+    for (const one of cases) await check(one, one.expected);
+  });
+}
+
+for (const name of ["tokens.builtin", "tokens.xlmr"]) {
+  hold(name, (one, expected) => assert.deepEqual(flat(tokens(one, one.text)), expected, JSON.stringify(one.text)));
+}
+
+hold("long", (one, expected) => {
+  const found = flat(tokens(one, one.text.repeat(one.times)));
+  assert.equal(found[0].length, expected.tokens);
+  assert.equal(createHash("sha256").update(JSON.stringify(found)).digest("hex"), expected.sha256);
+});
+
+hold("windows", (one, expected) => {
+  const found = encoders[one.tokenizer].windows(tokens(one, one.question), tokens(one, one.context));
+  assert.deepEqual(found.map(input), expected);
+});
+
+hold("pairs", (one, expected) => {
+  assert.deepEqual(input(encoders[one.tokenizer].pair(tokens(one, one.first), tokens(one, one.second))), expected);
+});
+
+hold("singles", (one, expected) => {
+  assert.deepEqual(input(encoders[one.tokenizer].single(tokens(one, one.text))), expected);
+});
+
+hold("spans", async (one, expected) => {
+  const batches = [...one.batches];
+  const run = async ({ shape, feeds }) => {
+    const { input_ids: ids, ...logits } = batches.shift();
+    assert.deepEqual([shape, Array.from(feeds.input_ids, Number)], [[ids.length, ids[0].length], ids.flat()]);
+    return Object.fromEntries(Object.entries(logits).map(([name, values]) => [name, rows(values)]));
+  };
+  const described = { decoding: { max_answer_length: one.max_answer_length }, calibration: one.calibration };
+  const answerer = open("question-answering", encoders[one.tokenizer], run, described);
+  const found = await answerer.answer(one.question, one.context, { topK: one.top_k, lang: one.lang });
+  assert.equal(batches.length, 0);
+  assert.equal(found.length, expected.length);
+  for (const [rank, { text, start, end, utf16_start, utf16_end, score, no_answer }] of expected.entries()) {
+    const answer = found[rank];
+    assert.deepEqual([answer.text, answer.start, answer.end], [text, start, end]);
+    assert.deepEqual([answer.utf16Start, answer.utf16End], [utf16_start, utf16_end]);
+    assert.equal(one.context.slice(utf16_start, utf16_end), text);
+    near(answer.score, score);
+    near(answer.noAnswer, no_answer);
   }
 });
 
-test("tokens of a text that is taken in parts", () => {
-  const [text, expected] = vectors.long;
-  assert.deepEqual(flat(encoder.tokenize(new Text(text))), expected);
+hold("labels", async ({ task, texts, labels, calibration, lang, logits }, expected) => {
+  const run = async () => ({ logits: rows([logits]) });
+  const { verb } = KINDS.find((kind) => kind.task === task);
+  const opened = open(task, encoders.builtin, run, { labels, calibration, texts: texts.length });
+  const found = await opened[verb](...texts, ...(texts.length === 1 ? [undefined] : []), { lang: lang ?? undefined });
+  assert.equal(found.label, expected.label);
+  near(found.score, expected.score);
+  for (const [label, probability] of expected.probabilities ?? []) near(found.probabilities[label], probability);
+  assert.equal(Object.keys(found.probabilities ?? {}).length, expected.probabilities?.length ?? 0);
 });
 
-test("windows", () => {
-  for (const [question, context, expected] of vectors.windows) {
-    const [asked, text] = [question, context].map((one) => encoder.tokenize(new Text(one)));
-    assert.deepEqual(encoder.windows(asked, text).map(input), expected);
-  }
+hold("calibration", ({ calibration, log_probability, lang, margin }, expected) => {
+  const found = new Calibration(calibration);
+  near(found.confidence(log_probability, lang ?? undefined), expected.confidence);
+  near(found.noAnswer(margin), expected.no_answer);
 });
 
-test("pairs", () => {
-  for (const [[first, second, offsets], expected] of vectors.pairs) {
-    const tokens = { ids: second, starts: offsets.map(([start]) => start), ends: offsets.map(([, end]) => end) };
-    assert.deepEqual(input(encoder.pair({ ids: first, starts: [], ends: [] }, tokens)), expected);
-  }
-});
-
-test("single texts", () => {
-  for (const [[ids, offsets], expected] of vectors.singles) {
-    const tokens = { ids, starts: offsets.map(([start]) => start), ends: offsets.map(([, end]) => end) };
-    assert.deepEqual(input(encoder.single(tokens)), expected);
-  }
-});
-
-test("labels of pairs and their scores", async () => {
-  for (const { first, second, logits, calibration, label, score } of vectors.comparisons) {
-    const run = async () => ({ logits: { data: Float32Array.from(logits, number), dims: [1, logits.length] } });
-    const pairs = new ParaphraseDetector(encoder, run, { labels: ["different", "paraphrase"], calibration });
-    const found = await pairs.compare(first, second, {});
-    assert.equal(found.label, label);
-    assert.ok(Math.abs(found.score - score) < 1e-9, `${found.score} for ${score}`);
+hold("graphemes", ({ text, spans }, expected) => {
+  const asked = new Text(text);
+  for (const [at, [start, end]] of spans.entries()) {
+    const found = whole(asked, start, end);
+    assert.deepEqual([found.start, found.end], expected[at], `${JSON.stringify(text.slice(0, 200))} from ${start} to ${end}`);
   }
 });
 
-test("batches, spans, scores and offsets in both units", async () => {
-  for (const vector of vectors.answers) {
-    const batches = [...vector.batches];
-    const run = async ({ shape, feeds }) => {
-      const expected = batches.shift();
-      assert.deepEqual(shape, expected.shape);
-      for (const [name, values] of Object.entries(feeds)) assert.deepEqual(Array.from(values, Number), expected.feeds[name]);
-      const logits = Object.entries(expected.logits);
-      const numbers = (values) => Float32Array.from(values, number);
-      return Object.fromEntries(logits.map(([name, values]) => [name, { data: numbers(values), dims: shape }]));
-    };
-    const qa = new QuestionAnswerer(encoder, run, { decoding: { max_answer_length: 8 }, calibration: vector.calibration });
-    const found = await qa.answer(vector.question, vector.context, { topK: vector.topK, lang: "hi_IN" });
-    assert.equal(batches.length, 0);
-    assert.equal(found.length, vector.answers.length);
-    for (const [rank, expected] of vector.answers.entries()) {
-      const { score, noAnswer, utf16Start, utf16End, ...rest } = found[rank];
-      const { text, start, end, utf16_start, utf16_end } = expected;
-      assert.deepEqual([rest, utf16Start, utf16End], [{ text, start, end }, utf16_start, utf16_end]);
-      assert.equal(vector.context.slice(utf16Start, utf16End), text);
-      assert.ok(Math.abs(score - expected.score) < 1e-9 && Math.abs(noAnswer - expected.no_answer) < 1e-9);
-    }
-  }
+hold("languages", ({ known, tags }, expected) => {
+  for (const [at, tag] of tags.entries()) assert.equal(findLang(tag, known) ?? null, expected[at], `${tag} of ${known}`);
 });
 
-test("spans of whole characters and words", () => {
-  assert.ok(vectors.spans.some(([, start, end, [first, last]]) => first < start || last > end));
-  const texts = new Map();
-  for (const [text, start, end, expected] of vectors.spans) {
-    if (!texts.has(text)) texts.set(text, new Text(text));
-    const found = whole(texts.get(text), start, end);
-    assert.deepEqual([found.start, found.end], expected, `${JSON.stringify(text.slice(0, 200))} from ${start} to ${end}`);
-  }
+hold("refused", (one, expected) => {
+  const refuse = () => ("lang" in one ? checkLang(one.lang) : new Text(one.text));
+  if (!expected) refuse();
+  else assert.throws(refuse, (error) => error instanceof InputError && !error.message.includes("\n"));
 });
 
-test("tags of languages", async () => {
-  for (const [tag, known, expected] of vectors.languages) {
-    assert.equal(findLang(tag, known) ?? null, expected, `${tag} of ${known}`);
-  }
-  for (const tag of ["german!", "", "de-", "-de", "de DE", "dé", "x".repeat(9), `de${"-x".repeat(32)}`, 3, null]) {
-    assert.throws(() => checkLang(tag), (error) => error instanceof InputError && !error.message.includes("\n"));
-  }
+test("a language that is none is refused before the model runs", async () => {
   const run = async () => assert.fail("was run");
-  const task = { decoding: { max_answer_length: 8 }, labels: [], calibration: vectors.answers[0].calibration };
-  await assert.rejects(new QuestionAnswerer(encoder, run, task).answer("a", "b", { lang: "german!" }), InputError);
-  await assert.rejects(new ParaphraseDetector(encoder, run, task).compare("a", "b", { lang: "german!" }), InputError);
+  const described = { decoding: { max_answer_length: 8 }, labels: ["a", "b"], calibration: read("calibration.json")[0].calibration };
+  for (const { task, verb } of KINDS) {
+    await assert.rejects(open(task, encoders.builtin, run, described)[verb]("a", "b", { lang: "german!" }), InputError);
+  }
 });
 
-test("what is no text is refused", () => {
-  for (const text of [3, null, "a\ud800b", "\udc00"]) assert.throws(() => new Text(text), InputError);
+test("a text too many or too few is refused", async () => {
+  const run = async () => assert.fail("was run");
+  const classifier = (texts) =>
+    open("text-classification", encoders.builtin, run, { labels: ["a", "b"], texts, calibration: { languages: {} } });
+  await assert.rejects(classifier(1).classify("一", "二", {}), /classifies one text and was given two/);
+  await assert.rejects(classifier(2).classify("एक", undefined, {}), /classifies two texts together and was given one/);
+  // Two where a folder does not say how many.
+  await assert.rejects(classifier(undefined).classify("واحد", undefined, {}), InputError);
 });
