@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ..pseudo.generators import GENERATORS
 from .common import Bitext, Columns, Device, Parallel, Quiet, SkipBad, check_tag
 
 
@@ -14,9 +15,7 @@ def pseudo(
     ],
     lang: Annotated[str, typer.Option(help="Language of what is made.", callback=check_tag)],
     out: Annotated[Path, typer.Option(help="JSONL file to write.")],
-    generator: Annotated[
-        str, typer.Option(help="spans, clozes, self, swaps, reorderings, roundtrips or codeswitch.")
-    ] = "spans",
+    generator: Annotated[str, typer.Option(help=f"{', '.join(GENERATORS)}; see docs/data.md.")] = "spans",
     run: Annotated[Path | None, typer.Option(help="Run or bundle that answers, for self.")] = None,
     parallel: Parallel = None,
     bitext: Bitext = None,
@@ -31,7 +30,8 @@ def pseudo(
 ) -> None:
     """Make labelled examples from unlabelled text, unanswered questions or labels in another language."""
     from ..config.asked import split_columns
-    from ..pseudo.make import Request, make
+    from ..pseudo.generators.inputs import Request
+    from ..pseudo.make import make
 
     make(
         Request(

@@ -15,10 +15,10 @@ from lrc.data.passages import Passage
 from lrc.data.readers import read_pairs, read_questions
 from lrc.errors import UserError
 from lrc.evaluation.evaluate import Subject
-from lrc.pseudo.codeswitch import code_switch
 from lrc.pseudo.examples import BLANK
-from lrc.pseudo.roundtrips import paraphrases
-from lrc.pseudo.selflabels import calibrate, self_labels
+from lrc.pseudo.generators.codeswitch import code_switch
+from lrc.pseudo.generators.roundtrips import paraphrases
+from lrc.pseudo.generators.selflabels import calibrate, self_labels
 from lrc.pseudo.text import Frequencies, Segmenter, sentences
 from lrc.run_folder import read_settings
 from lrc_runtime import QuestionAnswerer
@@ -439,9 +439,9 @@ def test_a_generator_takes_the_options_that_are_its_own(tmp_path: Path, tiny: Pa
     common = ("pseudo", text, "--lang", "hi", "--backbone", tiny, "--out", tmp_path / "out.jsonl", "--generator")
     for options, message in (
         (("self",), "needs a run or a bundle"),
-        (("spans", "--run", tmp_path), "no other takes one"),
-        (("codeswitch",), "need one"),
-        (("reorderings", "--bitext", "x.tsv"), "swaps and clozes may have one, and no other takes it"),
+        (("spans", "--run", tmp_path), "generator spans takes none"),
+        (("codeswitch",), "generator codeswitch needs one"),
+        (("reorderings", "--bitext", "x.tsv"), "generator reorderings takes none"),
     ):
         with pytest.raises(UserError, match=message):
             lrc(*common, *options)

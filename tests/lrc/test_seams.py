@@ -1,6 +1,7 @@
 """Seams: one record makes a new thing of a known kind usable from the command line, and nothing else is edited."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,10 @@ from lrc.alignment.terms import TERMS, TermKind, Views, pairs_of
 from lrc.backbones import families
 from lrc.backbones.families.family import Family
 from lrc.config.settings import TrainSettings
+from lrc.data.examples import Pair
+from lrc.pseudo.examples import Made, identity
+from lrc.pseudo.generators import GENERATORS
+from lrc.pseudo.generators.inputs import Generator, Inputs
 from lrc.run_folder import load_run
 from lrc.tasks.registry import QA, TASKS, Task
 from lrc_runtime import InputError, load
@@ -108,6 +113,22 @@ def test_a_data_set_is_an_entry(tiny: Path, tmp_path: Path, monkeypatch: pytest.
     )
     scores = json.loads(lrc("eval", tmp_path / "run", "--json"))
     assert scores["task"] == "news" and set(scores["languages"]) == {"ar", "hi"}
+
+
+def copies(inputs: Inputs) -> Iterator[Made]:
+    for document in inputs.documents():
+        yield Made(Pair(identity("copies", document.where), inputs.lang, document.text, document.text, 1), 1.0)
+
+
+def test_a_generator_is_a_function_and_an_entry(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text, out = EXAMPLES / "passage.sw.txt", tmp_path / "pairs.jsonl"
+    command = ("pseudo", text, "--lang", "sw", "--generator", "copies", "--backbone", tiny, "--out", out)
+    assert "--generator copies: choose one of spans, clozes" in refused(*command)
+    monkeypatch.setitem(GENERATORS, "copies", lambda: Generator(make=copies))
+    assert "generator copies takes none" in refused(*command, "--parallel", text, text)
+    lrc(*command)
+    rows = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    assert rows and all(row["sentence1"] == row["sentence2"] and row["generator"] == "copies" for row in rows)
 
 
 def test_a_provider_is_a_record(qa_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:

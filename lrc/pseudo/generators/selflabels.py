@@ -6,25 +6,32 @@ p(right | score) = sigmoid(a * logit(score) + b). That holds for questions like 
 examples, or, where the questions come with answers, as clozes do, these.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 
 import numpy as np
 import numpy.typing as npt
 
 from lrc_runtime import QuestionAnswerer
 
-from ..data.examples import Question
-from ..errors import UserError
-from ..tasks.spans.metrics import span_scores
-from .examples import Made
-from .text import batches
+from ...console import note
+from ...data.examples import BadExamples, Question
+from ...errors import UserError
+from ...tasks.registry import find_task
+from ...tasks.spans.metrics import span_scores
+from ..examples import Made
+from ..text import batches
+from .inputs import Generator, Inputs
 
 # An answer with at least this F1 against a label counts as right.
 _RIGHT = 0.5
 # Fewer known answers, or fewer right ones among them, say nothing about scores.
 FEWEST_KNOWN = 20
 _FEWEST_RIGHT = 3
+# Questions among which answers are looked for to calibrate on.
+_HEAD = 256
 _BATCH = 64
 _ROUNDS = 50
 _RIDGE = 1e-2
@@ -116,3 +123,39 @@ def _logit(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def _sigmoid(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     result: npt.NDArray[np.float64] = (1 + np.tanh(values / 2)) / 2
     return result
+
+
+def _make(inputs: Inputs) -> Iterator[Made]:
+    from ...evaluation.evaluate import open_subject
+    from ...training.labels import draw_labels
+
+    request = inputs.request
+    assert request.run is not None
+    subject = open_subject(request.run, request.device)
+    if not isinstance(subject.answerer, QuestionAnswerer):
+        raise UserError(f"--run {request.run}: compares sentences; self needs one that answers questions")
+    metric = find_task(subject.settings.task).metric
+    questions = inputs.questions()
+    head = list(islice(questions, _HEAD))
+    known = [item for item in head if item.answers]
+    if len(known) >= FEWEST_KNOWN:
+        what = "of the questions themselves"
+    else:
+        what = "dev questions"
+        settings = subject.settings
+        own = [path for path in (settings.train, settings.dev, settings.shots_file) if path]
+        if not all(os.path.isabs(path) or path.startswith("hf:") for path in own):
+            raise UserError(
+                f"--run {request.run}: a bundle does not tell where its own labels lie; give the run that it was made"
+                f" of, or at least {FEWEST_KNOWN} questions with answers"
+            )
+        # Of the run's files no other is needed, and a bundle does not tell where they lie.
+        _, groups = draw_labels(settings, BadExamples(settings.skip_bad))
+        dev = groups.get(request.lang) or list(chain.from_iterable(groups.values()))
+        known = [item for item in dev if isinstance(item, Question)]
+    calibration = calibrate(subject.answerer, known, metric)
+    note(f"scores calibrated on {calibration.count} {what}, {calibration.right} of them answered right")
+    return self_labels(chain(head, questions), subject.answerer, calibration)
+
+
+GENERATOR = Generator(make=_make, run=True)

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..data.examples import Question
-from .entities import entities
-from .examples import BLANK, Made, identity
-from .text import Document, Frequencies, Span, replaced, sentence_of
+from ...data.examples import Question
+from ..entities import entities
+from ..examples import BLANK, Made, identity
+from ..text import Document, Frequencies, Span, replaced, sentence_of
+from .inputs import Generator, Inputs
 
 # Words of a question that are left out, and words that must be left beside the blank.
 _DROPPED = 0.25
@@ -72,3 +73,17 @@ def cloze_question(document: Document, sentence: Span, answer: Span, rng: np.ran
         return None
     gaps = [(word, "") for word, drop in zip(words, dropped, strict=True) if drop]
     return " ".join(replaced(text, sentence, [*gaps, (answer, BLANK)]).split())
+
+
+def _make(inputs: Inputs) -> Iterator[Made]:
+    return clozes(inputs.documents(), inputs.lang, inputs.frequencies, inputs.rng)
+
+
+def _translated(inputs: Inputs) -> Iterator[Made]:
+    from .translated import translated_clozes
+
+    vectors = inputs.vectors
+    return translated_clozes(inputs.documents(), inputs.lang, inputs.pairs(), inputs.segmenter, vectors, inputs.rng)
+
+
+GENERATOR = Generator(make=_make, translated=_translated)

@@ -8,15 +8,15 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ..data.examples import Question
-from ..data.parallel import SentencePair
-from ..data.passages import Passage
+from ...data.examples import Question
+from ...data.parallel import SentencePair
+from ...data.passages import Passage
+from ..entities import entities
+from ..examples import Made, identity
+from ..lexicon import LEAST_SIMILARITY, mutual
+from ..text import Document, Frequencies, Segmenter, Span, batches
+from ..vectors import Floats, WordVectors
 from .clozes import cloze_question
-from .entities import entities
-from .examples import Made, identity
-from .lexicon import LEAST_SIMILARITY, mutual
-from .text import Document, Frequencies, Segmenter, Span, batches
-from .vectors import Floats, WordVectors
 
 # Questions that one sentence may give, and what is tried for each besides names, numbers and dates.
 _MOST_A_SENTENCE = 2

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..data.examples import Question
-from .examples import BLANK, Made, identity
-from .text import Document, Frequencies, Span, is_unsegmented, sentence_of
+from ...data.examples import Question
+from ..examples import BLANK, Made, identity
+from ..text import Document, Frequencies, Span, is_unsegmented, sentence_of
+from .inputs import Generator, Inputs
 
 # Longest span in words, and the fewest letters worth asking for: a character of Han says more than a letter.
 _LONGEST = 6
@@ -112,3 +113,10 @@ def _ask(document: Document, lang: str, places: list[Span], rng: np.random.Gener
         name = identity("spans", document.where, question)
         return Question(name, lang, "", question, head + joint + tail, answers)
     return None
+
+
+def _make(inputs: Inputs) -> Iterator[Made]:
+    return recurring_spans(inputs.documents(), inputs.lang, inputs.frequencies, inputs.rng)
+
+
+GENERATOR = Generator(make=_make)

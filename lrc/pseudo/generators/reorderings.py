@@ -17,12 +17,13 @@ from babel.numbers import format_decimal, get_group_symbol
 
 from lrc_runtime.languages import canonical, find_lang
 
-from ..data.examples import Pair
-from .alike import WORD, Likeness, Sentence, alike
-from .entities import DATES
-from .examples import Made, identity
-from .text import Document, Frequencies, Span, exchanged, is_unsegmented, replaced
-from .vectors import WordVectors
+from ...data.examples import Pair
+from ..alike import WORD, Likeness, Sentence, alike
+from ..entities import DATES
+from ..examples import Made, identity
+from ..text import Document, Frequencies, Span, exchanged, is_unsegmented, replaced
+from ..vectors import WordVectors
+from .inputs import Generator, Inputs
 
 # The name must be whole: not what follows "of" in a longer one.
 _BRACKETED = regex.compile(
@@ -193,3 +194,10 @@ def _upper(text: str) -> str:
 
 def _difference(first: str, second: str) -> float:
     return 1 - SequenceMatcher(None, first, second, autojunk=False).ratio()
+
+
+def _make(inputs: Inputs) -> Iterator[Made]:
+    return reorderings(inputs.documents(), inputs.lang, inputs.frequencies, inputs.vectors, inputs.rng)
+
+
+GENERATOR = Generator(make=_make)

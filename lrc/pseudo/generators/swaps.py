@@ -5,12 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..data.examples import Pair
-from .alike import Likeness, Sentence, alike
-from .examples import Made, identity
-from .roundtrips import Paraphrases, reworded
-from .text import Document, Frequencies, Segmenter, exchanged
-from .vectors import WordVectors
+from ...data.examples import Pair
+from ..alike import Likeness, Sentence, alike
+from ..examples import Made, identity
+from ..lexicon import induce
+from ..text import Document, Frequencies, Segmenter, exchanged
+from ..vectors import WordVectors
+from .inputs import Generator, Inputs
+from .roundtrips import Paraphrases, paraphrases, reworded
 
 _COMMAS = ",،，、;؛；"
 
@@ -59,7 +61,7 @@ def reworded_swaps(
         swapped: Of `swaps`.
         segmenter: Finds words.
         frequencies: How common words are: function words are not replaced.
-        table: See `lrc.pseudo.roundtrips.paraphrases`.
+        table: See `lrc.pseudo.generators.roundtrips.paraphrases`.
         vectors: Of words.
         rng: Chooses the words.
 
@@ -79,3 +81,15 @@ def _listed(sentence: Sentence, likeness: Likeness, frequencies: Frequencies) ->
         return True
     between = sentence.text[first.end : second.start].strip()
     return between[0] in _COMMAS and between[-1] in _COMMAS
+
+
+def _make(inputs: Inputs) -> Iterator[Made]:
+    return swaps(inputs.documents(), inputs.lang, inputs.frequencies, inputs.vectors, inputs.rng)
+
+
+def _reworded(inputs: Inputs) -> Iterator[Made]:
+    table = paraphrases(*induce(inputs.pairs(), inputs.segmenter, inputs.vectors))
+    return reworded_swaps(_make(inputs), inputs.segmenter, inputs.frequencies, table, inputs.vectors, inputs.rng)
+
+
+GENERATOR = Generator(make=_make, translated=_reworded)

@@ -11,12 +11,13 @@ from typing import TypeVar
 
 import numpy as np
 
-from ..data.examples import Pair
-from .alike import CONTENT, FEWEST_WORDS, MOST_WORDS
-from .examples import Made, identity
-from .lexicon import Lexicon
-from .text import Document, Frequencies, Span, batches, replaced, span_after
-from .vectors import WordVectors
+from ...data.examples import Pair
+from ..alike import CONTENT, FEWEST_WORDS, MOST_WORDS
+from ..examples import Made, identity
+from ..lexicon import Lexicon, induce
+from ..text import Document, Frequencies, Span, batches, replaced, span_after
+from ..vectors import WordVectors
+from .inputs import Generator, Inputs
 
 # Least probability of a paraphrase, and least cosine of the word and its paraphrase in the same place.
 _LEAST_SHARE = 0.1
@@ -132,3 +133,11 @@ def _changes(
 
 def _replace(text: str, changes: list[tuple[Span, str]]) -> str:
     return replaced(text, Span(0, len(text)), changes)
+
+
+def _make(inputs: Inputs) -> Iterator[Made]:
+    table = paraphrases(*induce(inputs.pairs(), inputs.segmenter, inputs.vectors))
+    return round_trips(inputs.documents(), inputs.lang, inputs.frequencies, table, inputs.vectors, inputs.rng)
+
+
+GENERATOR = Generator(translated=_make)

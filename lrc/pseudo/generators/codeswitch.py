@@ -8,10 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..data.examples import Example, Question
-from .examples import Made
-from .lexicon import Lexicon, choose
-from .text import Segmenter, Span, replaced, span_after
+from ...data.examples import Example, Question
+from ..examples import Made
+from ..lexicon import Lexicon, choose, induce
+from ..text import Segmenter, Span, replaced, span_after
+from .inputs import Generator, Inputs
 
 # Share of the words with a translation that are replaced.
 _REPLACED = 0.5
@@ -82,3 +83,11 @@ class _Switch:
             chosen = choose(found, self._rng) if found and replaces else None
             self._chosen[word] = chosen if chosen and chosen[0].casefold() != word else None
         return self._chosen[word]
+
+
+def _make(inputs: Inputs) -> Iterator[Made]:
+    lexicon, _ = induce(inputs.pairs(), inputs.segmenter, inputs.vectors)
+    return code_switch(inputs.labels(), inputs.lang, lexicon, inputs.segmenter, inputs.rng)
+
+
+GENERATOR = Generator(translated=_make)
