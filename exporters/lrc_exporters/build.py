@@ -17,9 +17,11 @@ from lrc_runtime.session import Session
 from . import gate
 from .gate import Scored
 from .proof import Run, largest_difference, torch_run
-from .quantize import INT8
+from .quantisers.int8 import INT8
+from .quantisers.quantiser import Quantiser
 from .vocabulary import Choice, Renumbering
 
+FP32 = "fp32"
 # Outputs by name and whether their second axis is the length.
 Outputs = dict[str, bool]
 Score = Callable[[Run, TextEncoder], Scored | None]
@@ -71,20 +73,25 @@ class Options:
     Attributes:
         vocabulary: What the vocabulary is trimmed for; None leaves it whole.
         without: Names of passes to leave out.
-        products: `int8`, `int4` for weights alone, or `fp16`.
-        static: Whether int8 activations take scales fixed by calibration, or as they come.
+        quantiser: Writes the graph in fewer bits; None leaves it in float32.
         table_bits: Bits of the embedding table, 2, 4 or 8.
         max_drop: Points that a language may lose at the gate.
         force: Whether to go on where the gate refuses.
+        tasks: Number of tasks in the bundle.
     """
 
     vocabulary: Choice | None = None
     without: frozenset[str] = frozenset()
-    products: str = INT8
-    static: bool = False
+    quantiser: Quantiser | None = INT8
     table_bits: int = 2
     max_drop: float = 1.0
     force: bool = False
+    tasks: int = 1
+
+    @property
+    def precision(self) -> str:
+        """What the manifest calls the outcome."""
+        return self.quantiser.precision if self.quantiser else FP32
 
 
 @dataclass

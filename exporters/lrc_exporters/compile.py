@@ -19,19 +19,19 @@ from lrc_runtime.session import Session
 
 from . import gate
 from .activations import observe
-from .build import Build, Options, Source
+from .build import FP32, Build, Options, Source
 from .fusion import fuse
 from .graph import export_graph
 from .lookup import embedded
 from .packing import pack, place
 from .products import constant_products
 from .proof import prove, torch_run
-from .quantize import FP16, Precision, halve, quantize
+from .quantisers.quantiser import Quantiser
+from .quantize import Precision, quantize
 from .sensitivity import rank
 from .smoothing import smooth
 from .vocabulary import describe, kept_pieces, renumber, trim_table, trim_tokenizer
 
-FP32 = "fp32"
 # With a larger share of the products in float32 the bundle is no longer what was asked for.
 _MOST_KEPT = 1 / 9
 # Inputs that tell which products are costly.
@@ -108,11 +108,12 @@ def proof(build: Build) -> str:
 
 def quantisation(build: Build) -> str:
     """Products in 8 or 4 bits but the few that break the gate, the embedding table in 2, 4 or 8; or all in float16."""
-    options, quantised = build.options, build.folder / f"{MODEL}.quantised"
-    if options.products == FP16:
-        return _halve(build, quantised)
-    precision = Precision(options.products, options.table_bits)
-    if options.static:
+    quantiser, quantised = build.options.quantiser, build.folder / f"{MODEL}.quantised"
+    assert quantiser is not None
+    if quantiser.whole is not None:
+        return _convert(build, quantiser, quantiser.whole(onnx.load(build.graph)))
+    precision = Precision(quantiser, build.options.table_bits)
+    if quantiser.fixed:
         names = dict.fromkeys(node.input[0] for node in constant_products(onnx.load(build.graph)))
         precision = replace(precision, ranges=observe(build.graph, list(names), build.calibration()))
     build.session = None
@@ -131,24 +132,23 @@ def quantisation(build: Build) -> str:
     build.session = session
     build.metrics["quantised_nodes"] = counts
     # Logits move under quantisation by design: what counts is the score, measured beside this.
-    build.proof[f"fp32_to_{options.products}_logits"] = build.difference(session)
-    build.metrics[options.products] = scored
+    build.proof[f"fp32_to_{quantiser.precision}_logits"] = build.difference(session)
+    build.metrics[quantiser.precision] = scored
     kept = f", {counts['kept']} products left in float32" if counts["kept"] else ""
     return f"{counts['matmul']} products, {build.graph.stat().st_size / 1e6:.1f} MB{kept}"
 
 
-def _halve(build: Build, halved: Path) -> str:
-    halve(build.graph, halved)
-    halved.replace(build.graph)
+def _convert(build: Build, quantiser: Quantiser, model: onnx.ModelProto) -> str:
+    onnx.save(model, build.graph)
     session = build.open()
-    build.proof["fp32_to_fp16_logits"] = build.difference(session)
-    build.metrics[FP16] = build.source.score(session, build.encoder)
-    return f"everything in float16, {build.graph.stat().st_size / 1e6:.1f} MB"
+    build.proof[f"fp32_to_{quantiser.precision}_logits"] = build.difference(session)
+    build.metrics[quantiser.precision] = build.source.score(session, build.encoder)
+    return f"everything in {quantiser.precision}, {build.graph.stat().st_size / 1e6:.1f} MB"
 
 
 def gate_pass(build: Build) -> str:
     """Refuses a bundle that loses more than it may in some language."""
-    found = gate.losses(build.metrics["run"], build.metrics.get(build.options.products, build.metrics.get(FP32)))
+    found = gate.losses(build.metrics["run"], build.metrics.get(build.options.precision, build.metrics.get(FP32)))
     kept = gate.check(found, build.options.max_drop, build.options.force)
     unproved = [lang for lang in build.manifest.languages if lang not in found]
     build.metrics["gate"] = {**kept, "unproved": unproved}
@@ -176,25 +176,42 @@ def calibration(build: Build) -> str:
 
 @dataclass(frozen=True)
 class Pass:
-    """One step of the pipeline: its name, what it does to a build, and whether it may be left out."""
+    """One step of the pipeline.
+
+    Attributes:
+        name: Its name.
+        run: What it does to a build; returns how it came out, for people.
+        optional: Whether it may be left out.
+        applies: Whether it has anything to do.
+    """
 
     name: str
     run: Callable[[Build], str]
     optional: bool = False
+    applies: Callable[[Options], bool] = lambda options: True
 
 
-PASSES = (
+def _can_smooth(options: Options) -> bool:
+    # It changes the weights that the tasks of a bundle share, for each in another way.
+    return options.quantiser is not None and options.quantiser.rounds and options.tasks == 1
+
+
+PASSES = [
     Pass("lowering", lowering),
     Pass("vocabulary", vocabulary, optional=True),
     Pass("graph", graph),
     Pass("fusion", fusion, optional=True),
-    Pass("smoothing", smoothing, optional=True),
+    Pass("smoothing", smoothing, optional=True, applies=_can_smooth),
     Pass("proof", proof),
-    Pass("quantisation", quantisation, optional=True),
+    Pass("quantisation", quantisation, optional=True, applies=lambda options: options.quantiser is not None),
     Pass("gate", gate_pass, optional=True),
     Pass("calibration", calibration, optional=True),
-)
-OPTIONAL = tuple(each.name for each in PASSES if each.optional)
+]
+
+
+def optional() -> list[str]:
+    """Returns the names of the passes that may be left out."""
+    return [each.name for each in PASSES if each.optional]
 
 
 @dataclass(frozen=True)
@@ -260,7 +277,7 @@ def compile_bundle(
             for each in PASSES:
                 name = f"{part.name}: {each.name}" if part.name else each.name
                 does = (each.run.__doc__ or "").strip()
-                if each.name in part.options.without:
+                if each.name in part.options.without or not each.applies(part.options):
                     steps.append(Step(name, does, None, 0.0))
                     continue
                 say(name)

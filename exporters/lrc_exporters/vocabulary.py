@@ -18,13 +18,14 @@ from torch import nn
 
 from lrc_runtime.errors import LrcError
 
+from .pieces import PIECES, by_rank
+
 Ids = npt.NDArray[np.int64]
 
 _TEXTS_AT_ONCE = 1024
 # What begins a word (Metaspace) or continues one (WordPiece) and is no character of it.
 _MARKS = regex.compile(r"^(▁|##)")
 _BYTE = regex.compile(r"<0x[0-9A-F]{2}>")
-_DIGITS = 4
 _SHARED = ("Common", "Inherited")
 # What is known of a language's scripts counts as much as so many pieces of its text.
 _PRIOR = 10_000
@@ -105,11 +106,7 @@ def kept_pieces(tokenizer: Tokenizer, choice: Choice) -> Ids:
 def _frequencies(tokenizer: Tokenizer, size: int) -> npt.NDArray[np.float64]:
     """Returns how frequent each piece was in the text that the tokenizer was made of, up to a factor."""
     model = json.loads(tokenizer.to_str())["model"]
-    # WordPiece does not say; its vocabulary is in order of falling frequency, which falls as Zipf's law has it.
-    frequencies = 1 / np.arange(1.0, size + 1)
-    if model["type"] == "Unigram":
-        frequencies[: len(model["vocab"])] = np.exp([score for _, score in model["vocab"]])
-    return frequencies
+    return PIECES[model["type"]].frequencies(model, size) if model["type"] in PIECES else by_rank(model, size)
 
 
 def _count(tokenizer: Tokenizer, texts: Iterable[str], size: int) -> npt.NDArray[np.float64]:
@@ -138,19 +135,12 @@ def trim_tokenizer(tokenizer: Tokenizer, kept: Ids) -> Tokenizer:
     document = json.loads(tokenizer.to_str())
     model = document["model"]
     new = {int(old): index for index, old in enumerate(kept)}
-    if model["type"] == "Unigram":
-        # Seventeen digits of a score take as much room as all else; four tell any two segmentations apart.
-        pieces = [entry for index, entry in enumerate(model["vocab"]) if index in new]
-        model["vocab"] = [[piece, round(score, _DIGITS)] for piece, score in pieces]
-        if model["unk_id"] is not None:
-            model["unk_id"] = new[model["unk_id"]]
-    elif model["type"] == "WordPiece":
-        model["vocab"] = {piece: new[index] for piece, index in model["vocab"].items() if index in new}
-    else:
+    if model["type"] not in PIECES:
         raise VocabularyError(
-            f"the tokenizer is of type {model['type']}; only Unigram and WordPiece can be trimmed: export with"
+            f"the tokenizer is of type {model['type']}; only {' and '.join(PIECES)} can be trimmed: export with"
             " --without vocabulary"
         )
+    PIECES[model["type"]].cut(model, new)
     for token in document["added_tokens"]:
         token["id"] = new[token["id"]]
     _renumber(document["post_processor"], new)

@@ -14,7 +14,7 @@ def export(
     ],
     out: Annotated[Path, typer.Option(help="Bundle folder to write, or one file whose name ends in .lrc.")],
     precision: Annotated[
-        Literal["int8", "int4", "fp16", "fp32"] | None,
+        str | None,
         typer.Option(
             help="int8: 8-bit products, the default. int4: 4-bit weights, half the size, twice the time. fp16:"
             " everything in float16, for GPUs. fp32: as it was trained."

@@ -8,9 +8,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from lrc_exporters.build import Options, Source
-from lrc_exporters.compile import FP32, OPTIONAL, Part, Step, compile_bundle
-from lrc_exporters.quantize import FP16, INT8
+from lrc_exporters.build import FP32, Options, Source
+from lrc_exporters.compile import Part, Step, compile_bundle, optional
+from lrc_exporters.quantisers import QUANTISERS, STATIC
 from lrc_exporters.web import write_web
 from lrc_runtime.encoding import ModelInput
 from lrc_runtime.files import ARCHIVE_SUFFIX
@@ -60,7 +60,7 @@ class ExportResult:
 def export_runs(
     folders: Sequence[Path],
     out: Path,
-    precision: str = INT8,
+    precision: str = "int8",
     static: bool = False,
     langs: Sequence[str] = (),
     corpus: Sequence[str] = (),
@@ -79,7 +79,7 @@ def export_runs(
     Args:
         folders: The runs; several are of different tasks on one backbone, whose weights the bundle then holds once.
         out: The bundle, which must not exist: a folder, or one file where the name ends in `.lrc`.
-        precision: `int8`, `int4` (weights alone), `fp16` or `fp32`.
+        precision: `fp32`, or one of `QUANTISERS`, as `int8`, `int4` (weights alone) or `fp16`.
         static: Whether int8 activations take scales fixed by calibration, or as they come.
         langs: Languages that the bundle serves, whose pieces it keeps; `all` leaves the vocabulary whole; those that
             the runs were trained on when empty.
@@ -106,12 +106,14 @@ def export_runs(
         if out.exists():
             raise UserError(f"`out` {out}: exists already; give a new name")
         for name in without:
-            if name not in OPTIONAL:
-                raise UserError(f"`without` {name}: no pass that can be left out; choose from {', '.join(OPTIONAL)}")
-        if static and precision != INT8:
+            if name not in optional():
+                raise UserError(f"`without` {name}: no pass that can be left out; choose from {', '.join(optional())}")
+        if static and f"{precision}{STATIC}" not in QUANTISERS:
             raise UserError(
                 f"`static`: is for `precision` int8; {precision} does not round what runs through the model"
             )
+        if precision not in (FP32, *QUANTISERS):
+            raise UserError(f"`precision` {precision}: choose one of {', '.join((FP32, *QUANTISERS))}")
         if "quantisation" in without:
             precision = FP32
         told = read_scripts(script)
@@ -121,21 +123,13 @@ def export_runs(
         loaded = [_prepare(run, data_dir, langs, gate_data) for run in runs]
         every = _distinct([lang for one in loaded for lang in one.langs])
         texts = [example for one in loaded for example in one.texts]
-        left_out = {*without}
-        if precision == FP32:
-            left_out.add("quantisation")
-        if precision in (FP32, FP16):
-            left_out.add("smoothing")
-        if len(runs) > 1:
-            # It changes the weights that the tasks share, for each in another way.
-            left_out.add("smoothing")
         options = Options(
             vocabulary=None if [*langs] == ["all"] else vocabulary_choice(every, corpus, pieces, texts, told),
-            without=frozenset(left_out),
-            products=precision,
-            static=static,
+            without=frozenset(without),
+            quantiser=None if precision == FP32 else QUANTISERS[f"{precision}{STATIC}" if static else precision],
             table_bits=table_bits,
             force=force,
+            tasks=len(runs),
         )
         parts = []
         for run, one, task in zip(runs, loaded, names, strict=True):
@@ -207,7 +201,7 @@ def _part(run: Run, prepared: _Prepared, name: str | None, options: Options, fol
     manifest = Manifest(
         task=kind.served_as,
         languages=prepared.langs,
-        precision=options.products,
+        precision=options.precision,
         labels=list(scheme.labels),
         texts=scheme.texts,
         windowing=run_folder.windowing(run.settings),

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,15 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-import lrc_exporters.quantize as quantization
 from lrc_exporters import proof
 from lrc_exporters.activations import observe
 from lrc_exporters.graph import GraphError, export_graph
 from lrc_exporters.products import constant_products
 from lrc_exporters.proof import ProofError
-from lrc_exporters.quantize import INT4, Precision, QuantizationError, quantize
+from lrc_exporters.quantisers.int4 import INT4
+from lrc_exporters.quantisers.int8 import INT8
+from lrc_exporters.quantisers.quantiser import Quantiser
+from lrc_exporters.quantize import Precision, QuantizationError, quantize
 from lrc_exporters.tables import BLOCK, FREQUENT, quantize_blocks, quantize_pairs, quantize_rows, quantize_tables
 from lrc_runtime.session import Session
 
@@ -101,20 +104,18 @@ def test_weights_alone_take_four_bits(graph: Path, tmp_path: Path) -> None:
     assert np.abs(run(target, ids) - exact).max() < 0.3 * np.abs(exact).max()
 
 
-@pytest.mark.parametrize("products", ["int8", "int4"])
-def test_product_is_kept_by_name(graph: Path, tmp_path: Path, products: str) -> None:
+@pytest.mark.parametrize("products", [INT8, INT4])
+def test_product_is_kept_by_name(graph: Path, tmp_path: Path, products: Quantiser) -> None:
     name = constant_products(onnx.load(graph))[0].name
     found = quantize(graph, tmp_path / "kept.onnx", Precision(products, kept=[name]))
     assert found == {"matmul": 0, "embedding": 1, "kept": 1}
     assert sum(node.op_type == "MatMul" for node in onnx.load(tmp_path / "kept.onnx").graph.node) == 2
 
 
-def test_product_that_onnx_runtime_leaves_in_pieces_is_refused(
-    graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(quantization._FUSED, "int8", ("MatMulOfTheFuture",))
+def test_product_that_onnx_runtime_leaves_in_pieces_is_refused(graph: Path, tmp_path: Path) -> None:
+    future = replace(INT8, fused=("MatMulOfTheFuture",))
     with pytest.raises(QuantizationError, match="quantised 0 of 1 matrix products and 1 embedding tables"):
-        quantize(graph, tmp_path / "int8.onnx", Precision())
+        quantize(graph, tmp_path / "int8.onnx", Precision(future))
     assert [file.name for file in tmp_path.iterdir()] == ["int8.onnx"]
 
 

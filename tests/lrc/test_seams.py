@@ -4,8 +4,10 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import onnx
 import pytest
 import torch
+from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from lrc.adapters import ADAPTERS, Kind
 from lrc.adapters.adapter import Adapter, Host, put
@@ -14,11 +16,17 @@ from lrc.backbones import families
 from lrc.backbones.families.family import Family
 from lrc.config.settings import TrainSettings
 from lrc.data.examples import Pair
+from lrc.lowering.export import export_runs
 from lrc.pseudo.examples import Made, identity
 from lrc.pseudo.generators import GENERATORS
 from lrc.pseudo.generators.inputs import Generator, Inputs
 from lrc.run_folder import load_run
 from lrc.tasks.registry import QA, TASKS, Task
+from lrc_exporters import compile as compiler
+from lrc_exporters.build import Build
+from lrc_exporters.compile import Pass
+from lrc_exporters.quantisers import QUANTISERS
+from lrc_exporters.quantisers.quantiser import Quantiser
 from lrc_runtime import InputError, load
 from lrc_runtime.providers import PROVIDERS, Provider
 from tests.conftest import EXAMPLES, assert_same_scores, lrc, tiny_arguments, train_tiny
@@ -129,6 +137,36 @@ def test_a_generator_is_a_function_and_an_entry(tiny: Path, tmp_path: Path, monk
     lrc(*command)
     rows = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
     assert rows and all(row["sentence1"] == row["sentence2"] and row["generator"] == "copies" for row in rows)
+
+
+def test_a_quantiser_and_a_pass_are_records(
+    qa_run: Path, pair_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def count(build: Build) -> str:
+        """Counts operators."""
+        return f"{len(onnx.load(build.graph).graph.node)} operators"
+
+    def whole(model: onnx.ModelProto) -> onnx.ModelProto:
+        converted: onnx.ModelProto = convert_float_to_float16(model, keep_io_types=True, op_block_list=["MatMul"])
+        return converted
+
+    monkeypatch.setitem(QUANTISERS, "fp16-safe", Quantiser("fp16", whole=whole))
+    alone = Pass("counting", count, optional=True, applies=lambda options: options.tasks == 1)
+    monkeypatch.setattr(compiler, "PASSES", [*compiler.PASSES, alone])
+    both = [qa_run, pair_run]
+    for name, runs, without in (("one", [qa_run], ()), ("out", [qa_run], ["counting"]), ("two", both, ())):
+        bundle = tmp_path / name
+        result = export_runs(runs, bundle, "fp16-safe", without=without, force=True)
+        assert result.manifests[0].precision == "fp16"
+        types = {tensor.data_type for tensor in onnx.load(bundle / "model.onnx").graph.initializer}
+        assert {onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT} <= types
+        outcomes = [step.outcome for step in result.passes if step.name.endswith("counting")]
+        assert all(outcome is not None and outcome.endswith("operators") for outcome in outcomes) == (name == "one")
+
+
+def test_a_precision_that_does_not_exist(qa_run: Path, tmp_path: Path) -> None:
+    said = refused("export", qa_run, "--precision", "int7", "--out", tmp_path / "bundle")
+    assert "--precision int7: choose one of fp32, int8, int8-static, int4, fp16" in said
 
 
 def test_a_provider_is_a_record(qa_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
