@@ -43,18 +43,18 @@ def _chosen(request: Request) -> Make:
     """Returns what makes the examples, after a look at the options."""
     name = request.generator
     if name not in GENERATORS:
-        raise UserError(f"--generator {name}: choose one of {', '.join(GENERATORS)}")
+        raise UserError(f"`generator` {name}: choose one of {', '.join(GENERATORS)}")
     generator: Generator = GENERATORS[name]()
     if generator.run and request.run is None:
-        raise UserError(f"--run: generator {name} needs a run or a bundle")
+        raise UserError(f"`run`: generator {name} needs a run or a bundle")
     if request.run is not None and not generator.run:
-        raise UserError(f"--run: generator {name} takes none; leave it out")
+        raise UserError(f"`run`: generator {name} takes none; leave it out")
     if request.parallel and generator.translated is None:
-        raise UserError(f"--parallel or --bitext: generator {name} takes none; leave it out")
+        raise UserError(f"`parallel` or `bitext`: generator {name} takes none; leave it out")
     if not request.parallel and generator.make is None:
-        raise UserError(f"--parallel or --bitext: generator {name} needs one")
+        raise UserError(f"`parallel` or `bitext`: generator {name} needs one")
     if request.out.exists():
-        raise UserError(f"--out {request.out}: exists already; name a new file")
+        raise UserError(f"`out` {request.out}: exists already; name a new file")
     made = generator.translated if request.parallel else generator.make
     assert made is not None
     return made

@@ -133,7 +133,7 @@ def _make(inputs: Inputs) -> Iterator[Made]:
     assert request.run is not None
     subject = open_subject(request.run, request.device)
     if not isinstance(subject.answerer, QuestionAnswerer):
-        raise UserError(f"--run {request.run}: compares sentences; self needs one that answers questions")
+        raise UserError(f"`run` {request.run}: compares sentences; self needs one that answers questions")
     metric = find_task(subject.settings.task).metric
     questions = inputs.questions()
     head = list(islice(questions, _HEAD))
@@ -146,7 +146,7 @@ def _make(inputs: Inputs) -> Iterator[Made]:
         own = [path for path in (settings.train, settings.dev, settings.shots_file) if path]
         if not all(os.path.isabs(path) or path.startswith("hf:") for path in own):
             raise UserError(
-                f"--run {request.run}: a bundle does not tell where its own labels lie; give the run that it was made"
+                f"`run` {request.run}: a bundle does not tell where its own labels lie; give the run that it was made"
                 f" of, or at least {FEWEST_KNOWN} questions with answers"
             )
         # Of the run's files no other is needed, and a bundle does not tell where they lie.
