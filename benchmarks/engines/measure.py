@@ -17,7 +17,7 @@ import numpy as np
 import lrc_runtime
 from lrc.tasks.spans.metrics import span_scores
 from lrc_runtime import QuestionAnswerer
-from lrc_runtime.batching import Run
+from lrc_runtime.batching import Model
 from lrc_runtime.encoding import TextEncoder
 from lrc_runtime.manifest import Decoding, Windowing
 from lrc_runtime.session import Session
@@ -28,7 +28,7 @@ _REPEATS = 40
 _WINDOW = 256
 
 
-def open_torch(folder: Path) -> Run:
+def open_torch(folder: Path) -> Model:
     import torch
     from transformers import AutoModelForQuestionAnswering
 
@@ -43,7 +43,7 @@ def open_torch(folder: Path) -> Run:
     return run
 
 
-def open_onnx(folder: Path) -> Run:
+def open_onnx(folder: Path) -> Model:
     import onnxruntime as ort
 
     options = ort.SessionOptions()
@@ -58,7 +58,7 @@ def open_onnx(folder: Path) -> Run:
     return run
 
 
-def open_openvino(folder: Path, **properties: str) -> Run:
+def open_openvino(folder: Path, **properties: str) -> Model:
     import openvino
 
     settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": THREADS, **properties}
@@ -73,7 +73,7 @@ def open_openvino(folder: Path, **properties: str) -> Run:
     return run
 
 
-def open_ctranslate2(folder: Path) -> Run:
+def open_ctranslate2(folder: Path) -> Model:
     import ctranslate2
 
     encoder = ctranslate2.Encoder(str(folder), device="cpu", compute_type="int8", intra_threads=THREADS)
@@ -89,7 +89,7 @@ def open_ctranslate2(folder: Path) -> Run:
     return run
 
 
-ENGINES: dict[str, Callable[[Path], Run]] = {
+ENGINES: dict[str, Callable[[Path], Model]] = {
     "PyTorch float32": open_torch,
     "ONNX Runtime float32": open_onnx,
     "ONNX Runtime quantize_dynamic": open_onnx,

@@ -16,7 +16,7 @@ from lrc_runtime.session import Session
 
 from . import gate
 from .gate import Scored
-from .proof import Run, largest_difference, torch_run
+from .proof import Model, largest_difference, torch_run
 from .quantisers.int8 import INT8
 from .quantisers.quantiser import Quantiser
 from .vocabulary import Choice, Renumbering
@@ -24,8 +24,8 @@ from .vocabulary import Choice, Renumbering
 FP32 = "fp32"
 # Outputs by name and whether their second axis is the length.
 Outputs = dict[str, bool]
-Score = Callable[[Run, TextEncoder], Scored | None]
-Calibrate = Callable[[Run, TextEncoder], tuple[Calibration, dict[str, Any]] | None]
+Score = Callable[[Model, TextEncoder], Scored | None]
+Calibrate = Callable[[Model, TextEncoder], tuple[Calibration, dict[str, Any]] | None]
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class Build:
         found = gate.losses(before, after)
         return "gate" not in self.options.without and bool(gate.refused(found, self.options.max_drop))
 
-    def calibration(self) -> Iterator[dict[str, Ints]]:
+    def typical_batches(self) -> Iterator[dict[str, Ints]]:
         """Yields the real inputs one by one, numbered as the graph takes them."""
         for row in self.source.texts:
             batch = self.source.encoder.collate([row])
@@ -149,7 +149,7 @@ class Build:
                 batch["input_ids"] = self.renumbering.new[batch["input_ids"]]
             yield {name: batch[name] for name in self.source.inputs}
 
-    def difference(self, candidate: Run) -> float:
+    def difference(self, candidate: Model) -> float:
         """Compares outputs with those of the tuned module, on pieces that both know."""
         source, run, texts = self.source, candidate, self.source.texts
         if self.renumbering is not None:

@@ -92,7 +92,7 @@ def fusion(build: Build) -> str:
 
 def smoothing(build: Build) -> str:
     """Moves the scale of outlier channels from activations into weights."""
-    count = smooth(build.graph, build.calibration())
+    count = smooth(build.graph, build.typical_batches())
     build.metrics["smoothed"] = count
     return f"{count} activations with outliers"
 
@@ -115,7 +115,7 @@ def quantisation(build: Build) -> str:
     precision = Precision(quantiser, build.options.table_bits)
     if quantiser.fixed:
         names = dict.fromkeys(node.input[0] for node in constant_products(onnx.load(build.graph)))
-        precision = replace(precision, ranges=observe(build.graph, list(names), build.calibration()))
+        precision = replace(precision, ranges=observe(build.graph, list(names), build.typical_batches()))
     build.session = None
     ranking: list[str] = []
     while True:
@@ -126,7 +126,7 @@ def quantisation(build: Build) -> str:
         # What trimming the vocabulary cost, no product can give back: the float32 graph is what it is compared with.
         if keep > _MOST_KEPT * (counts["matmul"] + counts["kept"]) or not build.refused(build.metrics[FP32], scored):
             break
-        ranking = ranking or rank(build.graph, precision, islice(build.calibration(), _RANKED_ON))
+        ranking = ranking or rank(build.graph, precision, islice(build.typical_batches(), _RANKED_ON))
         precision = replace(precision, kept=ranking[:keep])
     quantised.replace(build.graph)
     build.session = session

@@ -11,14 +11,14 @@ from lrc_runtime.errors import LrcError
 TOLERANCE = 1e-4
 BATCHES = (1, 7)
 
-Run = Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]
+Model = Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]
 
 
 class ProofError(LrcError):
     """An exported graph does not compute what the torch module computes."""
 
 
-def torch_run(module: torch.nn.Module) -> Run:
+def torch_run(module: torch.nn.Module) -> Model:
     """Wraps a torch module as a function of numpy arrays."""
 
     @torch.inference_mode()
@@ -30,7 +30,7 @@ def torch_run(module: torch.nn.Module) -> Run:
 
 
 def largest_difference(
-    reference: Run, candidate: Run, encoder: TextEncoder, inputs: Sequence[ModelInput], names: Sequence[str]
+    reference: Model, candidate: Model, encoder: TextEncoder, inputs: Sequence[ModelInput], names: Sequence[str]
 ) -> float:
     """Compares two models on real text at batch 1 and at batch 7 with padding.
 

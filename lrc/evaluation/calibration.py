@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from lrc_exporters.proof import Run as Model
+from lrc_exporters.proof import Model
 from lrc_runtime.calibration import Calibration, log_odds
 from lrc_runtime.encoding import TextEncoder
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lrc_exporters.gate import Scored
-from lrc_exporters.proof import Run as Model
+from lrc_exporters.proof import Model
 from lrc_exporters.vocabulary import Choice, Sample
 from lrc_runtime.encoding import TextEncoder
 from lrc_runtime.languages import find_lang

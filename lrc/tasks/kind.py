@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from lrc_runtime.batching import Run as Model
-from lrc_runtime.batching import Served
+from lrc_runtime.batching import Model, Served
 from lrc_runtime.encoding import ModelInput, TextEncoder
 from lrc_runtime.manifest import Decoding
 

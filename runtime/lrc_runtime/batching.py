@@ -14,7 +14,7 @@ from .encoding import Ints, ModelInput, TextEncoder
 from .errors import InputError
 
 Row = dict[str, npt.NDArray[np.float32]]
-Run = Callable[[dict[str, Ints]], Row]
+Model = Callable[[dict[str, Ints]], Row]
 
 # Padded tokens in one batch: bounds memory. More make a CPU of a few cores no faster, and take 20 MB more each time
 # that they double.
@@ -49,7 +49,7 @@ class Places:
 
 
 def run_sorted(
-    run: Run, encoder: TextEncoder, inputs: Sequence[ModelInput], places: Places | None = None
+    run: Model, encoder: TextEncoder, inputs: Sequence[ModelInput], places: Places | None = None
 ) -> Iterator[tuple[int, Row]]:
     """Runs inputs sorted by length, so that little of a batch is padding.
 
@@ -80,7 +80,7 @@ def run_sorted(
                 yield index, {name: array[place] for name, array in outputs.items()}
 
 
-def side_by_side(run: Run, batches: Iterable[dict[str, Ints]], places: Places) -> Iterator[Row]:
+def side_by_side(run: Model, batches: Iterable[dict[str, Ints]], places: Places) -> Iterator[Row]:
     """Runs batches, several at once: a CPU's threads then never wait for each other inside an operator.
 
     Args:
@@ -113,7 +113,7 @@ class Served:
     """
 
     _encoder: TextEncoder
-    _run: Run
+    _run: Model
     # What opens the bundle again, and its arguments; None for what `load` did not make.
     reopening: tuple[Callable[..., Any], tuple[Any, ...]] | None = None
 

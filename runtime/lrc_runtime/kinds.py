@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from . import manifest as manifests
-from .batching import Run, Served
+from .batching import Model, Served
 from .encoding import TextEncoder
 from .manifest import Manifest
 from .ranking import Lookup
@@ -36,7 +36,7 @@ class Opened:
     """
 
     encoder: TextEncoder
-    run: Run
+    run: Model
     at_once: int
     manifest: Manifest
     lookup: Lookup | None

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from .batching import Places, Run, Served, run_sorted
+from .batching import Model, Places, Served, run_sorted
 from .calibration import Calibration
 from .decoding import Floats, log_softmax
 from .encoding import ModelInput, TextEncoder
@@ -34,7 +34,7 @@ class Labeller(Served):
     def __init__(
         self,
         encoder: TextEncoder,
-        run: Run,
+        run: Model,
         labels: Sequence[str],
         manifest: Manifest | None = None,
         at_once: int = 1,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import overload
 
-from .batching import Places, Run, Served, closed, run_sorted
+from .batching import Model, Places, Served, closed, run_sorted
 from .calibration import Calibration
 from .decoding import NO_ANSWER, Answer, SpanSearch
 from .encoding import ModelInput, TextEncoder, Tokens, check_text
@@ -41,7 +41,7 @@ class QuestionAnswerer(Served):
     def __init__(
         self,
         encoder: TextEncoder,
-        run: Run,
+        run: Model,
         decoding: Decoding,
         manifest: Manifest | None = None,
         lookup: Lookup | None = None,

@@ -10,7 +10,7 @@ import pytest
 
 import lrc_runtime
 from lrc_runtime import AsyncAnswerer, ParaphraseDetector, QuestionAnswerer
-from lrc_runtime.batching import Row, Run
+from lrc_runtime.batching import Model, Row
 from lrc_runtime.encoding import Ints, TextEncoder
 from tests.runtime.test_answerers import CASES
 
@@ -58,7 +58,7 @@ def qa(qa_bundle: Path) -> QuestionAnswerer:
     return lrc_runtime.load_question_answerer(qa_bundle, threads=1)
 
 
-def around(qa: QuestionAnswerer, run: Run, at_once: int = 1) -> QuestionAnswerer:
+def around(qa: QuestionAnswerer, run: Model, at_once: int = 1) -> QuestionAnswerer:
     return QuestionAnswerer(qa._encoder, run, qa._decoding, qa.manifest, qa._lookup, at_once)
 
 

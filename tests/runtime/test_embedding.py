@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 
 import lrc_runtime
 from lrc_runtime import AsyncAnswerer, InputError, ParaphraseDetector, QuestionAnswerer
-from lrc_runtime.batching import Row, Run
+from lrc_runtime.batching import Model, Row
 from lrc_runtime.calibration import Calibration, log_odds
 from lrc_runtime.cpus import usable_cpus
 from lrc_runtime.encoding import Ints, TextEncoder
@@ -181,7 +181,7 @@ def test_presets_answer_the_same(qa: QuestionAnswerer, qa_bundle: Path) -> None:
 class Together:
     """A model whose first two batches wait for each other; counts the batches, and how many ran at once."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Model) -> None:
         self._run, self._lock, self._two = run, threading.Lock(), threading.Barrier(2)
         self.calls = self.running = self.most = 0
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrc_runtime import TextClassifier
-from lrc_runtime.batching import Run as Model
+from lrc_runtime.batching import Model
 from lrc_runtime.encoding import TextEncoder
 from lrc_runtime.tasks.classes import TEXT_CLASSIFICATION
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lrc_runtime import ParaphraseDetector
-from lrc_runtime.batching import Run as Model
+from lrc_runtime.batching import Model
 from lrc_runtime.encoding import TextEncoder
 from lrc_runtime.manifest import PARAPHRASE
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from lrc_runtime import QuestionAnswerer
-from lrc_runtime.batching import Run as Model
+from lrc_runtime.batching import Model
 from lrc_runtime.calibration import Calibration
 from lrc_runtime.encoding import TextEncoder
 from lrc_runtime.manifest import QUESTION_ANSWERING

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..aio import Calls
-from ..batching import Run
+from ..batching import Model
 from ..encoding import ModelInput, TextEncoder, check_text
 from ..errors import InputError
 from ..kinds import Command, Endpoint, Opened, Said, Shape, TaskKind, Value
@@ -61,7 +61,7 @@ class TextClassifier(Labeller):
     def __init__(
         self,
         encoder: TextEncoder,
-        run: Run,
+        run: Model,
         labels: Sequence[str],
         texts: int,
         manifest: Manifest | None = None,
