@@ -3,6 +3,7 @@
 A step of the built-in backbone launches some 1,500 kernels of three microseconds each. A graph launches them at once.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -12,7 +13,9 @@ from torch.nn import functional
 
 from ..model import TaskModel
 from .freezing import same_hidden
+from .memory import ran_out_of_memory
 
+_LOG = logging.getLogger(__name__)
 # Inputs are padded to a multiple of this, so that few lengths need a graph of their own.
 _MULTIPLE = 32
 # Captures of a shape cost about as much as this many of its steps.
@@ -60,12 +63,16 @@ class EncoderGraphs:
             functional.pad(attention_mask, (0, missing)).bool()[:, None, None],
             functional.pad(types, (0, missing)),
         )
+        expected = None if self._seen else self._model.encode(input_ids, attention_mask, types)
         try:
-            if not self._seen:
-                self._check(inputs, attention_mask, self._model.encode(input_ids, attention_mask, types))
+            if expected is not None:
+                self._check(inputs, attention_mask, expected)
             hidden: torch.Tensor = self._module(inputs)(*inputs)
-        except (RuntimeError, TypeError, ValueError, AttributeError, IndexError):
+        except (RuntimeError, TypeError, ValueError, AttributeError, IndexError) as error:
+            if ran_out_of_memory(error):
+                raise
             # An encoder that waits for the GPU, or reads the mask in a way of its own, runs as it is.
+            _LOG.warning("CUDA graphs are off, so training is slower: %s: %s", type(error).__name__, error)
             self._capture = None
             return self._model.encode(input_ids, attention_mask, types)
         return hidden[:, :length]

@@ -3,6 +3,7 @@
 The output of the lower layers is then the same in every step, so that it is computed once an input and kept.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -18,7 +19,9 @@ from ..errors import UserError
 from ..model import TaskModel, layer_depths
 from ..tasks.kind import Feature
 from .batching import collate
+from .memory import ran_out_of_memory
 
+_LOG = logging.getLogger(__name__)
 # Bytes of hidden states kept; an input of 256 tokens at width 384 takes 0.4 MB.
 CAPACITY = 4 << 30
 
@@ -74,11 +77,17 @@ class LowerLayers:
                 hidden = self.hidden(features, batch["input_ids"].shape[1])
                 with self.replaying(hidden):
                     found = self._model.encode(*inputs)
-            except (TypeError, AttributeError, IndexError, RuntimeError):
+            except (TypeError, AttributeError, IndexError, RuntimeError) as error:
+                if ran_out_of_memory(error):
+                    raise
+                _LOG.warning("frozen layers run in every step, so training is slower: %s", error)
                 return False
             expected = self._model.encode(*inputs)
         self._kept.clear()
-        return same_hidden(found, expected, batch["attention_mask"], self._precision)
+        same = same_hidden(found, expected, batch["attention_mask"], self._precision)
+        if not same:
+            _LOG.warning("frozen layers run in every step, so training is slower: their outputs alone do not suffice")
+        return same
 
     def hidden(self, features: Sequence[Feature], length: int) -> torch.Tensor:
         """Returns the hidden states before the first trained layer, (batch, length, width), zeros behind each input."""

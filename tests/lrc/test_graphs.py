@@ -77,7 +77,7 @@ def test_no_input_grows_beyond_what_the_model_reads(tiny: Path) -> None:
     assert seen == [longest]
 
 
-def test_an_encoder_that_cannot_be_captured_runs_as_it_is(tiny: Path) -> None:
+def test_an_encoder_that_cannot_be_captured_runs_as_it_is(tiny: Path, caplog: pytest.LogCaptureFixture) -> None:
     model, batches = model_and_batches(tiny)
     tried = []
 
@@ -87,9 +87,30 @@ def test_an_encoder_that_cannot_be_captured_runs_as_it_is(tiny: Path) -> None:
 
     graphs = EncoderGraphs(model, 1, 384, "fp32", refuse)
     inputs = [batches[-1][name] for name in INPUTS]
-    for _ in range(6):
-        assert torch.allclose(graphs.encode(*inputs), model.encode(*inputs), atol=1e-5)
+    with caplog.at_level("WARNING", "lrc"):
+        for _ in range(6):
+            assert torch.allclose(graphs.encode(*inputs), model.encode(*inputs), atol=1e-5)
     assert len(tried) == 1
+    assert [record.name.split(".")[0] for record in caplog.records] == ["lrc"]
+    assert "CUDA graphs are off" in caplog.text and "not permitted when stream is capturing" in caplog.text
+
+
+def test_memory_that_runs_out_while_capturing_is_told(tiny: Path) -> None:
+    """The capture ends in an error of its own, behind which the first one stands."""
+    model, batches = model_and_batches(tiny)
+
+    def fill(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> nn.Module:
+        try:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        finally:
+            raise RuntimeError("operation failed due to a previous error during capture")
+
+    graphs = EncoderGraphs(model, 1, 384, "fp32", fill)
+    inputs = [batches[-1][name] for name in INPUTS]
+    for _ in range(3):
+        graphs.encode(*inputs)
+    with pytest.raises(RuntimeError, match="previous error during capture"):
+        graphs.encode(*inputs)
 
 
 @pytest.mark.gpu
