@@ -2,6 +2,8 @@
 
 import csv
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,8 +15,10 @@ from lrc.tasks.classes import Classes
 from lrc.tasks.registry import TASKS, read_own
 from lrc_runtime import TextClassifier, load
 from lrc_runtime.manifest import read_manifest
-from tests.conftest import EXAMPLES, lrc
+from tests.conftest import EXAMPLES, lrc, ort_web_or_skip
 from tests.lrc.test_cli import refused
+from tests.runtime.serve.server import start
+from tests.web.hosts import serving
 
 TOPICS = EXAMPLES / "topics.{lang}.csv"
 LABELS = ("food", "sport", "weather")
@@ -164,3 +168,29 @@ def test_a_file_of_texts_is_checked_and_mended(tmp_path: Path) -> None:
     assert report["findings"]["rare label"] == ["economy: 1 of 38 texts"]
     fixed = read_own(TASKS["classes"], report["fixed"], ["sw"], "train", BadExamples(False), None, "train")["sw"]
     assert len(fixed) == 37
+
+
+def test_python_javascript_and_http_give_the_same_labels(bundle: Path, tmp_path: Path) -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is not installed")
+    ort_web_or_skip()
+    texts = [one.passages[0] for group in read().values() for one in group]
+    with load(bundle) as classifier:
+        assert isinstance(classifier, TextClassifier)
+        expected = [found.label for found in classifier.classify_batch(texts)]
+    assert set(expected) == set(LABELS)
+    with start(tmp_path / "log", bundle) as server:
+        reply = server.post("/v1/classify/batch", {"items": [{"text": text} for text in texts]})
+        assert [found["label"] for found in reply.json["results"]] == expected
+    lrc("web", bundle, "--out", tmp_path / "site")
+    with serving(tmp_path) as address:
+        program = f"""import {{ load }} from "./site/lrc/index.js";
+            const lrc = await load("{address}/site");
+            const labels = [];
+            for (const text of {json.dumps(texts)}) labels.push((await lrc.classify(text)).label);
+            console.log(JSON.stringify(labels));"""
+        (tmp_path / "program.mjs").write_text(program, encoding="utf-8")
+        result = subprocess.run([node, tmp_path / "program.mjs"], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout) == expected
