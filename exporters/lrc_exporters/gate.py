@@ -98,8 +98,8 @@ def check(found: Mapping[str, Loss], most: float, force: bool) -> dict[str, Any]
     failed = refused(found, most)
     if failed and not force:
         raise GateError(
-            f"{', '.join(failed)}: the bundle loses more than --max-drop {most} points; give --fp32, --without the pass"
-            f" that is at fault, or --force\n\n{table(found)}"
+            f"{', '.join(failed)}: the bundle loses more than `max_drop` {most} points; give `precision` fp32,"
+            f" `without` the pass that is at fault, or `force`\n\n{table(found)}"
         )
     return {
         "max_drop": most,

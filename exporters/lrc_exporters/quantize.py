@@ -64,7 +64,7 @@ def quantize(source: Path, target: Path, precision: Precision) -> dict[str, int]
     if done != len(chosen) or not tables:
         raise QuantizationError(
             f"quantised {done} of {len(chosen)} matrix products and {tables} embedding tables; this onnxruntime does"
-            " not match the exporter: install the versions of constraints.txt, or export with --fp32"
+            " not match the exporter: install the versions of constraints.txt, or export with `precision` fp32"
         )
     return {"matmul": done, "embedding": tables, "kept": len(precision.kept)}
 

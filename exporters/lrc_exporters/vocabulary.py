@@ -138,7 +138,7 @@ def trim_tokenizer(tokenizer: Tokenizer, kept: Ids) -> Tokenizer:
     if model["type"] not in PIECES:
         raise VocabularyError(
             f"the tokenizer is of type {model['type']}; only {' and '.join(PIECES)} can be trimmed: export with"
-            " --without vocabulary"
+            " `without` vocabulary"
         )
     PIECES[model["type"]].cut(model, new)
     for token in document["added_tokens"]:

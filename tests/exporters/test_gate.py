@@ -28,7 +28,7 @@ def test_sure_loss_is_refused_with_the_table() -> None:
     found = losses(scored(before), scored(after))
     assert found["hi"].loss == pytest.approx(100 * (np.mean(before["hi"]) - np.mean(after["hi"])), abs=0.01)
     assert found["hi"].low > 3 and found["th"].loss == 0
-    with pytest.raises(GateError, match=r"(?s)^hi: the bundle loses more than --max-drop 1.0.*\| th \|"):
+    with pytest.raises(GateError, match=r"(?s)^hi: the bundle loses more than `max_drop` 1.0.*\| th \|"):
         check(found, 1.0, force=False)
     kept = check(found, 1.0, force=True)
     assert kept["forced"] and kept["failed"] == ["hi"]

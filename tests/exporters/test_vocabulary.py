@@ -190,7 +190,7 @@ def test_other_kinds_of_tokenizer_are_named() -> None:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.train_from_iterator([read("hi")], trainers.BpeTrainer(vocab_size=300, special_tokens=["<s>", "</s>"]))
     tokenizer.post_processor = make_tokenizer().post_processor
-    with pytest.raises(VocabularyError, match=r"BPE.*--without vocabulary"):
+    with pytest.raises(VocabularyError, match=r"BPE.*`without` vocabulary"):
         trim_tokenizer(tokenizer, np.arange(300))
 
 

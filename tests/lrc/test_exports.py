@@ -119,7 +119,7 @@ def test_what_is_wrong_is_named_and_can_be_skipped(tmp_path: Path, name: str) ->
     with pytest.raises(UserError, match=message) as caught:
         read_questions(path, "am", BadExamples(False))
     said = str(caught.value)
-    assert name in said and "\n" not in said and "--skip-bad" in said
+    assert name in said and "\n" not in said and "`skip_bad`" in said
     said.encode("utf-8")
     bad = BadExamples(True)
     assert read_questions(path, "am", bad) == [] and bad.count == 1
