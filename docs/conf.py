@@ -49,7 +49,10 @@ nitpicky = True
 # No inventories of other projects are fetched, and what is not public has no page.
 nitpick_ignore_regex = [
     (r"py:.*", r"(asyncio|collections|contextlib|np|npt|numpy|os|pathlib|tokenizers|torch|typing)\..*"),
-    (r"py:.*", r"lrc_runtime\.(batching|calibration|encoding)\.\w+|lrc_exporters\.(gate|vocabulary)\.\w+"),
+    (
+        r"py:.*",
+        r"lrc_runtime\.(batching|calibration|encoding)\.\w+|lrc_exporters\.(gate|vocabulary|quantisers)\.[\w.]+",
+    ),
     (r"py:exc", r"\w+Error"),
     # Its keys have a page of their own.
     (r"py:class", r"lrc\.config\.options\.TrainOptions"),

@@ -97,7 +97,9 @@ def test_other_precisions_are_served(
 
 def test_precisions_that_do_not_go_together_are_refused(qa_run: Path, tmp_path: Path) -> None:
     assert "--int8 --fp32: choose one" in refused("export", qa_run, "--int8", "--fp32", "--out", tmp_path / "bundle")
-    assert "--static: is for --int8" in refused("export", qa_run, "--int4", "--static", "--out", tmp_path / "bundle")
+    assert "--static: is for --precision int8" in refused(
+        "export", qa_run, "--int4", "--static", "--out", tmp_path / "bundle"
+    )
     assert not list(tmp_path.iterdir())
 
 

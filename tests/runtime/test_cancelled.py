@@ -41,7 +41,7 @@ class HeldTokenizer:
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
         self.encode = Held(tokenizer.encode)
-        self.encode.calls = -1  # the template of pairs is read with one call
+        self.encode.calls = -2  # the templates of pairs and of single texts are read with one call each
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._tokenizer, name)
