@@ -18,7 +18,7 @@ demo: install
 	PATH="$(abspath $(BIN)):$$PATH" examples/demo.sh
 
 test: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope -m "not slow and not gpu"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder -m "not slow and not gpu"
 
 lint: install
 	$(BIN)/ruff check .
